@@ -1,0 +1,44 @@
+// Package tools is the workshop: what an MCP tool is, who calls it, and how a
+// call is run.
+//
+// A tool is one small package with a function that returns a [Tool], built by
+// [New] from a [Spec] and a typed handler. The JSON schemas of its input and
+// output are derived from the Go types, so what is advertised and what is
+// checked cannot drift apart. main hands all tools to [NewRegistry], which
+// refuses a bad one at start-up.
+//
+// A call ([Registry.Call]) passes these steps in this order: the tool exists,
+// the arguments are strict JSON, they match the input schema, the handler runs
+// under a deadline with its panics caught, the output fits the size cap.
+//
+// This room knows nothing of HTTP, JSON-RPC or protocol revisions, and a tool
+// never sees a token: all it learns of the user is its [Caller].
+package tools
+
+import (
+	"context"
+)
+
+// Caller is the user on whose behalf a tool runs, as proven by the access
+// token. It is safe to log but for Email and Name.
+type Caller struct {
+	// Subject identifies the user at the identity provider.
+	Subject string
+	// ClientID is a digest of the OAuth client's id, never the id itself.
+	ClientID string
+	// Scopes are the scopes of the access token.
+	Scopes []string
+	// Email is empty unless the operator's TOKEN_CLAIMS carries it.
+	Email string
+	// Name is empty unless the operator's TOKEN_CLAIMS carries it.
+	Name string
+}
+
+// Context is what a handler is given besides its input. It ends when the tool's
+// time is up or the caller has left; a handler that waits for anything must
+// watch it.
+type Context struct {
+	context.Context
+	// Caller is the user on whose behalf the tool runs.
+	Caller Caller
+}
