@@ -1,0 +1,47 @@
+package artifact
+
+import (
+	"time"
+
+	"mcp-oauth-server/crypto/jose"
+)
+
+// User is who logged in. Email and Name are empty unless the operator has the
+// tokens carry them (TOKEN_CLAIMS).
+type User struct {
+	// Subject is stable and unique over all providers: a digest of the
+	// provider's issuer and its sub. It is never a client (RFC 9068 §5).
+	Subject string `json:"sub"`
+	Email   string `json:"email,omitempty"`
+	Name    string `json:"name,omitempty"`
+}
+
+// AuthorizationCode is minted by /callback and redeemed by /token. Redeeming
+// must check, before it is spent: the client, the redirect URI, the PKCE
+// verifier and the resource; and then spend ID in the replay guard.
+//
+// Size: at most 900 characters.
+type AuthorizationCode struct {
+	redacted
+	stamp
+	User
+	ID          string `json:"jti"`
+	Client      Digest `json:"c"` // of the client_id
+	RedirectURI Digest `json:"r"`
+	Challenge   string `json:"p"`
+	Scope       string `json:"o"`
+	Resource    string `json:"a"`
+	NoRefresh   bool   `json:"nr,omitzero"`
+}
+
+func (AuthorizationCode) profile(v *Vault) jose.Profile {
+	return jose.Profile{Kind: "code", Type: "mcp-code", Sign: jose.HS256, Days: days(v.Lifetimes.Code), Max: 4096}
+}
+
+func (c AuthorizationCode) stamped(v *Vault, now time.Time) AuthorizationCode {
+	c.stamp = c.stampedFor(v.Lifetimes.Code, now)
+	c.ID = NewID()
+	return c
+}
+
+func (c AuthorizationCode) check(_ *Vault, now time.Time) error { return c.alive(now) }

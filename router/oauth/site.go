@@ -1,0 +1,119 @@
+package oauth
+
+import (
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Paths of the protected resource. Both are the same endpoint.
+var resourcePaths = []string{"/sse", "/mcp"}
+
+// loopbackHosts are the names a person may type for a server on this machine.
+var loopbackHosts = []string{"localhost", "127.0.0.1", "[::1]"}
+
+// Site is the public identity of this server: its issuer and the resources it
+// protects. Everything comes from the configured SERVER_URL and never from a
+// request, with one exception: when that URL is loopback, the host name (not
+// the scheme, not the port) follows the request, because people type localhost
+// and 127.0.0.1 alike and clients compare what they typed with what they read.
+type Site struct {
+	scheme, host string // host as configured, with the port if there is one
+	port         string // ":8080", or "" for the scheme's default
+	loopback     bool
+}
+
+// NewSite reads a SERVER_URL: https, or http on a loopback host; scheme, host
+// and optional port, and nothing behind them.
+func NewSite(serverURL string) (Site, error) {
+	u, err := url.Parse(serverURL)
+	switch {
+	case err != nil || u.Host == "" || u.Opaque != "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http"):
+		return Site{}, errors.New("is not an http or https URL like https://mcp.example.com")
+	case strings.HasSuffix(serverURL, "/"):
+		return Site{}, errors.New("ends with a slash; clients compare the issuer byte by byte, so leave the slash out")
+	case u.Path != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return Site{}, errors.New("has something behind the host; a path prefix is not supported")
+	case u.Host != strings.ToLower(u.Host) || u.Scheme+"://"+u.Host != serverURL:
+		return Site{}, errors.New("is not in its plain form: lower case, like https://mcp.example.com")
+	}
+	s := Site{scheme: u.Scheme, host: u.Host}
+	if p := u.Port(); p != "" {
+		s.port = ":" + p
+	}
+	s.loopback = slices.Contains(loopbackHosts, strings.TrimSuffix(s.host, s.port))
+	if s.scheme == "http" && !s.loopback {
+		return Site{}, errors.New("is http; only a loopback address may be, everything else needs https")
+	}
+	return s, nil
+}
+
+// Loopback says whether the server is for this machine only.
+func (s Site) Loopback() bool { return s.loopback }
+
+// Secure says whether browsers reach the server over TLS.
+func (s Site) Secure() bool { return s.scheme == "https" }
+
+// URL is the configured base URL, without a trailing slash.
+func (s Site) URL() string { return s.scheme + "://" + s.host }
+
+// Base returns the base URL to show to whoever sent a request with this Host
+// header, and false when a loopback server is addressed by a foreign name: that
+// is a DNS rebinding attack, to be answered with 421.
+func (s Site) Base(host string) (base string, ok bool) {
+	if !s.loopback {
+		return s.URL(), true
+	}
+	name := strings.ToLower(host)
+	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, ']') {
+		name = name[:i]
+	}
+	if !slices.Contains(loopbackHosts, name) {
+		return "", false
+	}
+	return s.scheme + "://" + name + s.port, true
+}
+
+// Issuers returns every spelling of the issuer, the configured one first.
+func (s Site) Issuers() []string {
+	bases := []string{s.URL()}
+	for _, name := range loopbackHosts {
+		if b := s.scheme + "://" + name + s.port; s.loopback && b != s.URL() {
+			bases = append(bases, b)
+		}
+	}
+	return bases
+}
+
+// Resources returns every spelling of the protected resource, the configured
+// /sse first. Each is a good audience on both paths.
+func (s Site) Resources() []string {
+	var all []string
+	for _, base := range s.Issuers() {
+		for _, path := range resourcePaths {
+			all = append(all, base+path)
+		}
+	}
+	return all
+}
+
+// Resource returns the canonical form of a resource parameter (RFC 8707 §2), or
+// false when it names anything but this server's resource. Scheme and host may
+// differ in case, the default port may be written out, and the path may end
+// with a slash, as the endpoint itself may.
+func (s Site) Resource(raw string) (canonical string, ok bool) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Opaque != "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(raw, "#") {
+		return "", false
+	}
+	scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+	if port := map[string]string{"http": ":80", "https": ":443"}[scheme]; port != "" && u.Port() == port[1:] {
+		host = strings.TrimSuffix(host, port)
+	}
+	canonical = scheme + "://" + host + strings.TrimSuffix(u.EscapedPath(), "/")
+	if slices.Contains(s.Resources(), canonical) {
+		return canonical, true
+	}
+	return "", false
+}
