@@ -1,6 +1,16 @@
 package tools
 
-import "github.com/go-json-experiment/json/jsontext"
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/jsonschema-go/jsonschema"
+)
 
 // Spec says what a tool is called and what it does to the world.
 type Spec struct {
@@ -32,14 +42,153 @@ type Tool struct {
 	Spec
 	// InputSchema and OutputSchema are JSON Schema 2020-12 objects.
 	InputSchema, OutputSchema jsontext.Value
+
+	input, output *jsonschema.Resolved
+	perform       func(*Context, jsontext.Value) (Result, error)
+	err           error // what New found wrong; NewRegistry reports it
 }
 
 // New returns the tool that spec describes and handle performs. In and Out are
-// structs; their JSON schemas are derived from the json and jsonschema tags.
-// Out may implement fmt.Stringer to say its text form; otherwise its JSON is
-// the text. An error returned by handle is shown to the model, so it says what
-// to do differently and holds nothing secret. A mistake in spec or the types is
+// structs; their JSON schemas are derived from the json tags and the jsonschema
+// tags, which hold the description of a field. Fields are required unless they
+// are tagged omitzero or omitempty; unknown arguments are refused.
+//
+// Out may implement fmt.Stringer, with a value receiver, to say its text form;
+// otherwise its JSON is the text. An error returned by handle is shown to the
+// model, so it says what to do differently and holds nothing secret; one that
+// wraps ErrInternal is logged and hidden. A mistake in spec or in the types is
 // reported by NewRegistry.
 func New[In, Out any](spec Spec, handle func(*Context, In) (Out, error)) Tool {
-	return Tool{Spec: spec}
+	t := Tool{Spec: spec}
+	if t.err = spec.check(); t.err != nil {
+		return t
+	}
+	if t.input, t.InputSchema, t.err = schemaOf[In](); t.err != nil {
+		t.err = fmt.Errorf("input: %w", t.err)
+		return t
+	}
+	if t.output, t.OutputSchema, t.err = schemaOf[Out](); t.err != nil {
+		t.err = fmt.Errorf("output: %w", t.err)
+		return t
+	}
+	t.perform = func(c *Context, arguments jsontext.Value) (Result, error) {
+		var in In
+		if err := t.decode(arguments, &in); err != nil {
+			return Result{}, err
+		}
+		out, err := handle(c, in)
+		switch {
+		case errors.Is(err, ErrInternal):
+			return Result{}, err
+		case err != nil:
+			return errorResult(err.Error()), nil
+		}
+		return render(out)
+	}
+	return t
+}
+
+// namePattern is what every client accepts, and nothing that needs escaping in
+// a header, a log or a page.
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+
+func (s Spec) check() error {
+	switch {
+	case !namePattern.MatchString(s.Name):
+		return errors.New("name must be 1 to 64 letters, digits, dots, dashes or underscores")
+	case s.Title == "":
+		return errors.New("title is missing: clients show it to people")
+	case s.Description == "":
+		return errors.New("description is missing: the model chooses tools by it")
+	}
+	return nil
+}
+
+// schemaOf derives the JSON schema of a struct type.
+func schemaOf[T any]() (*jsonschema.Resolved, jsontext.Value, error) {
+	typ := reflect.TypeFor[T]()
+	if typ.Kind() != reflect.Struct {
+		return nil, nil, fmt.Errorf("%s is not a struct", typ)
+	}
+	schema, err := jsonschema.For[T](nil)
+	if err != nil {
+		return nil, nil, fmt.Errorf("no JSON schema for %s: %w", typ, err)
+	}
+	resolved, err := schema.Resolve(nil) // without a Loader: no schema is ever fetched
+	if err != nil {
+		return nil, nil, fmt.Errorf("bad JSON schema for %s: %w", typ, err)
+	}
+	text, err := json.Marshal(schema)
+	if err != nil {
+		return nil, nil, fmt.Errorf("bad JSON schema for %s: %w", typ, err)
+	}
+	return resolved, text, nil
+}
+
+// decode reads arguments into in, a pointer to the tool's input. The schema
+// judges before Go's types do: it sees missing members, Go sees zero values.
+func (t *Tool) decode(arguments jsontext.Value, in any) error {
+	if len(arguments) == 0 {
+		arguments = jsontext.Value("{}")
+	}
+	var v any
+	if err := json.Unmarshal(arguments, &v); err != nil {
+		return &ArgumentError{t.Name, "not valid JSON: " + brief(err)}
+	}
+	if err := t.input.Validate(v); err != nil {
+		return &ArgumentError{t.Name, brief(err)}
+	}
+	if err := json.Unmarshal(arguments, in, json.RejectUnknownMembers(true)); err != nil {
+		return &ArgumentError{t.Name, brief(err)}
+	}
+	return nil
+}
+
+// CheckOutput reports whether structured content fits the tool's output schema.
+func (t *Tool) CheckOutput(structured jsontext.Value) error {
+	var v any
+	if err := json.Unmarshal(structured, &v); err != nil {
+		return fmt.Errorf("output of %s is not JSON: %w", t.Name, err)
+	}
+	if err := t.output.Validate(v); err != nil {
+		return fmt.Errorf("output of %s does not fit its schema: %w", t.Name, err)
+	}
+	return nil
+}
+
+// render turns a handler's output into what the model is shown.
+func render(out any) (Result, error) {
+	structured, err := json.Marshal(out, json.Deterministic(true))
+	if err != nil {
+		return Result{}, fmt.Errorf("output is not JSON: %w", err)
+	}
+	if s, ok := out.(fmt.Stringer); ok {
+		return Result{Text: strings.ToValidUTF8(s.String(), "\uFFFD"), Structured: structured}, nil
+	}
+	return Result{Text: string(structured), Structured: structured}, nil
+}
+
+func errorResult(text string) Result {
+	return Result{Text: strings.ToValidUTF8(text, "\uFFFD"), IsError: true}
+}
+
+// maxProblem bounds the description of bad arguments, in bytes: validators
+// quote the value they refuse, whatever its size.
+const maxProblem = 400
+
+// plain rewrites the validator's paths into words.
+var plain = strings.NewReplacer(
+	"validating root: ", "",
+	"validating /properties/", "argument ",
+	"unexpected additional properties", "unknown arguments",
+	"required: missing properties:", "missing arguments:",
+	"jsontext: ", "", "json: ", "",
+)
+
+func brief(err error) string {
+	s := plain.Replace(err.Error())
+	if len(s) > maxProblem {
+		s = s[:maxProblem] + "…"
+	}
+	return strings.ToValidUTF8(s, "")
 }
