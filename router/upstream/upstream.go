@@ -24,9 +24,21 @@ package upstream
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/oauth2"
 )
+
+const maxCode = 8 << 10 // bytes of a provider's code; the longest in use are some 2 KB
 
 // Config describes the one identity provider. Its fields are the settings OIDC_*.
 type Config struct {
@@ -47,18 +59,71 @@ type Config struct {
 	Timeout time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Log hears of refused answers and of a provider that goes and comes back; nil means no log.
+	// Log hears of a provider that goes and comes back, and of profiles that could not be had; nil means no log. Refused
+	// logins are the caller's to log: it has the error.
 	Log *slog.Logger
 }
 
 // Provider is one identity provider as we see it. It is safe for concurrent use.
 type Provider struct {
-	config Config
+	config    Config
+	client    *http.Client
+	discovery document[metadata]
+	keys      document[[]jose.JSONWebKey]
+	authStyle atomic.Int32 // the oauth2.AuthStyle that worked last; 0 before that
 }
 
 // New checks the configuration and never contacts the provider, so that the server starts while the provider is down.
 // An error names the OIDC_* setting at fault.
-func New(config Config) (*Provider, error) { return &Provider{config: config}, nil }
+func New(config Config) (*Provider, error) {
+	if err := config.check(); err != nil {
+		return nil, err
+	}
+	if config.Timeout == 0 {
+		config.Timeout = defaultTimeout
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	config.Scopes = slices.Clone(config.Scopes)
+	if config.Issuer != "" && !slices.Contains(config.Scopes, "openid") {
+		config.Scopes = append([]string{"openid"}, config.Scopes...)
+	}
+	p := &Provider{config: config, client: newClient(config.Timeout)}
+	p.discovery = document[metadata]{name: "discovery", fetch: p.discover, now: config.Now, log: config.Log}
+	p.keys = document[[]jose.JSONWebKey]{name: "signing keys", fetch: p.fetchKeys, now: config.Now, log: config.Log}
+	return p, nil
+}
+
+// check says which setting makes the configuration unusable.
+func (c Config) check() error {
+	if c.ClientID == "" {
+		return errors.New("OIDC_CLIENT_ID is empty: it is the id of our registration at the identity provider")
+	}
+	if c.Issuer == "" && (c.AuthURL == "" || c.TokenURL == "" || c.UserURL == "") {
+		return errors.New("OIDC_ISSUER is empty: without it OIDC_AUTH_URL, OIDC_TOKEN_URL and OIDC_USER_URL are all needed")
+	}
+	for _, e := range []struct{ name, address string }{
+		{"OIDC_ISSUER", c.Issuer}, {"OIDC_AUTH_URL", c.AuthURL}, {"OIDC_TOKEN_URL", c.TokenURL}, {"OIDC_USER_URL", c.UserURL}, {"OIDC_JWKS_URL", c.JWKSURL},
+	} {
+		if e.address == "" {
+			continue
+		}
+		if err := checkEndpoint(e.address, c.Issuer == "" || loopbackHTTP(c.Issuer)); err != nil {
+			return fmt.Errorf("%s is %w", e.name, err)
+		}
+	}
+	if strings.Contains(c.Issuer, "?") {
+		return errors.New("OIDC_ISSUER has a query: an issuer has none (OpenID Connect Discovery 1.0 §2)")
+	}
+	return nil
+}
+
+// Close lets go of idle connections. The provider stays usable.
+func (p *Provider) Close() { p.client.CloseIdleConnections() }
 
 // Flow is what one login keeps while the browser is at the provider. Nonce and Verifier are secrets: the caller seals
 // them.
@@ -92,13 +157,89 @@ type Identity struct {
 	Name string
 }
 
+// String and GoString keep the secrets of a flow out of logs.
+func (Flow) String() string   { return "upstream.Flow(redacted)" }
+func (Flow) GoString() string { return "upstream.Flow(redacted)" }
+
 // AuthorizationURL says where to send the browser: response_type=code, PKCE S256, the nonce, and the state as given.
 // It needs the provider's metadata and so may be [ErrUnavailable].
 func (p *Provider) AuthorizationURL(ctx context.Context, flow Flow, state string) (string, error) {
-	return "", ErrUnavailable
+	if err := flow.check(); err != nil {
+		return "", err
+	}
+	m, err := p.metadata(ctx)
+	if err != nil {
+		return "", err
+	}
+	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(flow.Verifier)}
+	if p.config.Issuer != "" {
+		options = append(options, oidc.Nonce(flow.Nonce))
+	}
+	return p.oauth2Config(m, flow).AuthCodeURL(state, options...), nil
 }
 
-// Exchange redeems the code of a callback and says who the user is. The error is [ErrUnavailable] or [ErrRefused].
+// Exchange redeems the code of a callback and says who the user is. The error is [ErrUnavailable] or [ErrRefused]. In
+// order: the response is for us and from this provider, the code is redeemed with the verifier of this login, the
+// ID token is proven (or, with an OAuth 2.0 provider, userinfo asked), the profile is completed.
 func (p *Provider) Exchange(ctx context.Context, flow Flow, response Response) (Identity, error) {
-	return Identity{}, ErrUnavailable
+	if err := flow.check(); err != nil {
+		return Identity{}, err
+	}
+	m, err := p.metadata(ctx)
+	if err != nil {
+		return Identity{}, err
+	}
+	if err := p.checkResponse(m, response); err != nil {
+		return Identity{}, at("callback", err)
+	}
+	token, err := p.redeem(ctx, m, flow, response.Code)
+	if err != nil {
+		return Identity{}, at("token endpoint", err)
+	}
+	if p.config.Issuer == "" {
+		return p.identify(ctx, m, token.AccessToken)
+	}
+	raw, _ := token.Extra("id_token").(string)
+	if raw == "" {
+		return Identity{}, at("ID token", refused("the token endpoint sends none; OIDC_SCOPES needs openid, and the provider must speak OpenID Connect"))
+	}
+	claims, payload, err := p.verifyIDToken(ctx, raw, token.AccessToken, flow.Nonce)
+	if err != nil {
+		return Identity{}, at("ID token", err)
+	}
+	return p.complete(ctx, m, Identity{Issuer: claims.Issuer, Subject: claims.Subject}, payload, token.AccessToken), nil
+}
+
+// checkResponse applies RFC 9207 §2.4 before the code goes anywhere: a code that another provider issued must not be
+// sent to this one, nor the other way round (the mix-up attack).
+func (p *Provider) checkResponse(m metadata, response Response) error {
+	switch {
+	case response.Code == "" || len(response.Code) > maxCode:
+		return refused("the code is missing or longer than %d bytes", maxCode)
+	case p.config.Issuer == "":
+		return nil // A provider without an issuer cannot be told from another by one.
+	case response.Issuer == "" && m.issuerParameter:
+		return refused("iss is missing, and this provider always sends it")
+	case response.Issuer != "" && response.Issuer != p.config.Issuer:
+		return refused("iss is not OIDC_ISSUER")
+	}
+	return nil
+}
+
+// check refuses a flow without its secrets: an empty nonce or verifier would compare equal to an absent one.
+func (f Flow) check() error {
+	if f.Nonce == "" || len(f.Verifier) < 43 || f.RedirectURI == "" {
+		return refused("the login has no redirect URI, nonce or PKCE verifier")
+	}
+	return nil
+}
+
+func (p *Provider) oauth2Config(m metadata, flow Flow) *oauth2.Config {
+	return &oauth2.Config{
+		ClientID:     p.config.ClientID,
+		ClientSecret: p.config.ClientSecret,
+		Endpoint:     oauth2.Endpoint{AuthURL: m.authURL, TokenURL: m.tokenURL},
+		RedirectURL:  flow.RedirectURI,
+		Scopes:       p.config.Scopes,
+	}
 }
