@@ -1,7 +1,215 @@
 package mcp
 
-import "context"
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
 
-func (s *Server) handle(ctx context.Context, r Request) Reply {
-	return Reply{Outcome: BadRequest, Body: []byte(`{"jsonrpc":"2.0","error":{"code":-32601,"message":"method not found"}}`)}
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Handle answers one POST. It never panics, and the reply has a body unless its
+// outcome is Accepted. ctx ends when the client has left.
+func (s *Server) Handle(ctx context.Context, r Request) (reply Reply) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.Log.Error("panic in the message handler", "event", "mcp_panic",
+				"request_id", r.ID, "err", fmt.Errorf("%v", p), "stack", string(debug.Stack()))
+			reply = refuse(nil, internalError(r.ID), false)
+		}
+	}()
+	if problem := checkJSON(r.Body); problem != nil {
+		return refuse(nil, problem, false)
+	}
+	if body := jsontext.Value(r.Body); body.Kind() == '[' {
+		return s.batch(ctx, &r, body)
+	}
+	return s.one(ctx, &r, jsontext.Value(r.Body), false)
+}
+
+// exchange is one request on its way through: its message is valid and its
+// revision is chosen.
+type exchange struct {
+	*Request
+	revision
+	message
+	params  members  // the known members of params
+	opened  *Session // set by initialize
+	inBatch bool
+}
+
+// one answers one message.
+func (s *Server) one(ctx context.Context, r *Request, raw jsontext.Value, inBatch bool) Reply {
+	msg, problem := parseMessage(raw)
+	if problem != nil {
+		return refuse(msg.id, problem, false)
+	}
+	if msg.reply {
+		return r.takeResponse()
+	}
+	m, params, meta, problem := readParams(msg)
+	if problem != nil {
+		return refuse(msg.id, problem, r.saysModern())
+	}
+	rev, problem := choose(r, meta)
+	if msg.id == nil {
+		return takeNotification(msg, problem)
+	}
+	if problem != nil {
+		return refuse(msg.id, problem, true)
+	}
+	if rev.modern {
+		if problem := checkModern(r, msg, params, meta); problem != nil {
+			return refuse(msg.id, problem, true)
+		}
+	}
+	if m.answer == nil || !slices.Contains(m.eras, rev.modern) {
+		return refuse(msg.id, methodNotFound(msg.method), rev.modern)
+	}
+	x := &exchange{Request: r, revision: rev, message: msg, params: params, inBatch: inBatch}
+	result, problem := m.answer(s, ctx, x)
+	if problem != nil {
+		return refuse(msg.id, problem, rev.modern)
+	}
+	return Reply{Outcome: OK, Body: encode(response{ID: msg.id, Result: result}), Session: x.opened}
+}
+
+// readParams reads what the message's method wants to know of params. The
+// method is the zero one if it does not exist.
+func readParams(msg message) (m method, params, meta members, problem *Error) {
+	m = methods[msg.method]
+	if msg.params == nil {
+		return m, nil, nil, nil
+	}
+	if params, problem = readObject(msg.params, true, append([]string{"_meta"}, m.params...)...); problem != nil {
+		return m, nil, nil, problem
+	}
+	meta, problem = readMeta(params)
+	return m, params, meta, problem
+}
+
+// takeResponse drops a response: no request of ours waits for one. Clients of
+// 2026-07-28 must not send any.
+func (r *Request) takeResponse() Reply {
+	if r.saysModern() {
+		return refuse(nil, invalidRequest("a client sends no responses in this revision"), true)
+	}
+	return Reply{Outcome: Accepted}
+}
+
+// saysModern reports whether the header names a modern revision.
+func (r *Request) saysModern() bool {
+	named, known := lookup(r.ProtocolVersion.value())
+	return known && named.modern
+}
+
+// takeNotification accepts any notification, known or not. Its headers are not
+// held to the rules for requests, which do not speak of notifications. A method
+// that wants an answer is refused, so that it is not waited for.
+func takeNotification(msg message, problem *Error) Reply {
+	if problem != nil && problem.Code == codeVersion {
+		return refuse(nil, problem, true)
+	}
+	if !strings.HasPrefix(msg.method, "notifications/") {
+		return refuse(nil, invalidRequest("a request needs an id"), false)
+	}
+	return Reply{Outcome: Accepted}
+}
+
+// maxBatch bounds the messages of one batch: each may run a tool.
+const maxBatch = 32
+
+// batch answers an array of messages, which only 2025-03-26 has. All of them
+// together get the time and the output size of one tool call.
+func (s *Server) batch(ctx context.Context, r *Request, raw jsontext.Value) Reply {
+	rev, problem := choose(r, nil)
+	if problem != nil && problem.Code == codeVersion {
+		return refuse(nil, problem, true)
+	}
+	if problem != nil || !rev.batches {
+		return refuse(nil, invalidRequest("only revision "+Version20250326+" has batches: send one message at a time"), false)
+	}
+	var messages []jsontext.Value
+	if err := json.Unmarshal(raw, &messages); err != nil || len(messages) == 0 || len(messages) > maxBatch {
+		return refuse(nil, invalidRequest(fmt.Sprintf("a batch holds 1 to %d messages", maxBatch)), false)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.Tools.Timeout)
+	defer cancel()
+	var answers [][]byte
+	size := 0
+	for _, m := range messages {
+		reply := s.one(ctx, r, m, true)
+		if reply.Outcome == Accepted {
+			continue
+		}
+		if size += len(reply.Body); size > s.Tools.MaxOutput {
+			return refuse(nil, invalidRequest("the answers to this batch are too large: send fewer messages at a time"), false)
+		}
+		answers = append(answers, reply.Body)
+	}
+	if len(answers) == 0 {
+		return Reply{Outcome: Accepted}
+	}
+	return Reply{Outcome: OK, Body: slices.Concat([]byte("["), bytes.Join(answers, []byte(",")), []byte("]"))}
+}
+
+// response is a JSON-RPC 2.0 response; Result or Error is set.
+type response struct {
+	JSONRPC version        `json:"jsonrpc"`
+	ID      jsontext.Value `json:"id,omitzero"`
+	Result  any            `json:"result,omitzero"`
+	Error   *Error         `json:"error,omitzero"`
+}
+
+// version is always written as JSON-RPC 2.0.
+type version struct{}
+
+// MarshalJSONTo writes "2.0".
+func (version) MarshalJSONTo(e *jsontext.Encoder) error { return e.WriteToken(jsontext.String("2.0")) }
+
+// encode writes a response on one line. Everything in it was checked before, so
+// an error is a mistake of ours and becomes one internal error in Handle.
+func encode(r response) []byte {
+	body, err := json.Marshal(r)
+	if err != nil {
+		panic(err)
+	}
+	return body
+}
+
+// refuse is the one place where an error becomes a reply. Its id is the
+// request's, if that was readable.
+func refuse(id jsontext.Value, e *Error, modern bool) Reply {
+	return Reply{Outcome: e.outcome(modern), Body: encode(response{ID: id, Error: e})}
+}
+
+// outcome is the HTTP class of an error: malformed messages are 400 in all
+// revisions. In the older ones all else is 200, for a 404 would tell a client
+// that its session is gone.
+func (e *Error) outcome(modern bool) Outcome {
+	switch e.Code {
+	case codeParse, codeInvalidRequest, codeHeaderMismatch, codeMissingCapability, codeVersion:
+		return BadRequest
+	case codeMethodNotFound:
+		if modern {
+			return NotFound
+		}
+	case codeInvalidParams:
+		if modern {
+			return BadRequest
+		}
+	}
+	return OK
+}
+
+// internalError hides the cause; requestID leads to it in the log.
+func internalError(requestID string) *Error {
+	if requestID == "" {
+		return &Error{Code: codeInternal, Message: "internal error"}
+	}
+	return &Error{Code: codeInternal, Message: "internal error; the server's log has the details of request " + requestID}
 }

@@ -12,7 +12,6 @@
 package mcp
 
 import (
-	"context"
 	"log/slog"
 
 	"mcp-oauth-server/tools"
@@ -121,9 +120,3 @@ const (
 	ElicitationForm
 	ElicitationURL
 )
-
-// Handle answers one POST. It never panics and never returns an unset body
-// unless the outcome is Accepted.
-func (s *Server) Handle(ctx context.Context, r Request) Reply {
-	return s.handle(ctx, r)
-}

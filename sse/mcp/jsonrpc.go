@@ -1,0 +1,212 @@
+package mcp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// The error codes of JSON-RPC 2.0 §5.1 and of MCP 2026-07-28.
+const (
+	codeParse             = -32700
+	codeInvalidRequest    = -32600
+	codeMethodNotFound    = -32601
+	codeInvalidParams     = -32602
+	codeInternal          = -32603
+	codeHeaderMismatch    = -32020
+	codeMissingCapability = -32021
+	codeVersion           = -32022
+)
+
+// Error is a JSON-RPC error object. Everything in it is shown to the client.
+type Error struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+	Data    any    `json:"data,omitzero"`
+}
+
+func (e *Error) Error() string { return e.Message }
+
+func invalidRequest(message string) *Error { return &Error{Code: codeInvalidRequest, Message: message} }
+func invalidParams(message string) *Error  { return &Error{Code: codeInvalidParams, Message: message} }
+
+func methodNotFound(method string) *Error {
+	return &Error{Code: codeMethodNotFound, Message: fmt.Sprintf("method %.64q is not offered in this revision", method)}
+}
+
+// maxDepth bounds the nesting of a body: deeper ones only cost memory.
+const maxDepth = 64
+
+// tooDeep reports whether data nests arrays and objects deeper than maxDepth. It
+// looks at brackets only, so it may stand before the parser, which recurses.
+func tooDeep(data []byte) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case c == ']' || c == '}':
+			depth--
+		}
+	}
+	return false
+}
+
+// checkJSON accepts exactly one JSON value of bounded depth in valid UTF-8 with
+// no name twice in an object: two parsers must not see two messages in it.
+func checkJSON(body []byte) *Error {
+	if tooDeep(body) {
+		return invalidRequest("the JSON is nested too deeply: at most 64 levels")
+	}
+	d := jsontext.NewDecoder(bytes.NewBuffer(body))
+	err := d.SkipValue()
+	if err == nil {
+		if _, err = d.ReadToken(); err == io.EOF {
+			return nil
+		}
+		return &Error{Code: codeParse, Message: "the body holds more than one JSON value"}
+	}
+	if errors.Is(err, jsontext.ErrDuplicateName) {
+		return invalidRequest("a JSON object has two members of one name")
+	}
+	return &Error{Code: codeParse, Message: "the body is not valid JSON"}
+}
+
+// members are the known members of one JSON object; one that was absent is nil.
+type members map[string]jsontext.Value
+
+// readObject reads the known members of an object that checkJSON has passed.
+// Other members are left out if open is true and refused if not. A name that
+// only resembles a known one is always refused: some other parser on the way,
+// a gateway that filters methods for one, may take it for the known one.
+func readObject(object jsontext.Value, open bool, known ...string) (members, *Error) {
+	d := jsontext.NewDecoder(bytes.NewBuffer(object))
+	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
+		return nil, invalidRequest("not a JSON object")
+	}
+	found := make(members, len(known))
+	for d.PeekKind() == '"' {
+		t, err := d.ReadToken()
+		if err != nil {
+			return nil, invalidRequest("not a JSON object")
+		}
+		name := t.String()
+		value, err := d.ReadValue()
+		if err != nil {
+			return nil, invalidRequest("not a JSON object")
+		}
+		switch {
+		case slices.Contains(known, name):
+			found[name] = bytes.Clone(value)
+		case !open:
+			return nil, invalidRequest("unknown member in the message: JSON-RPC allows jsonrpc, id, method, params, result, error")
+		default:
+			if i := slices.IndexFunc(known, func(k string) bool { return resembles(name, k) }); i >= 0 {
+				return nil, invalidRequest("a member is written almost like " + known[i] + ": names are case-sensitive")
+			}
+		}
+	}
+	return found, nil
+}
+
+// resembles reports whether a lenient parser could take name for known: other
+// case (in Unicode's sense: ſ is an s, K is a k), or white space and control
+// characters around it.
+func resembles(name, known string) bool {
+	trimmed := strings.TrimFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f })
+	return strings.EqualFold(trimmed, known)
+}
+
+// message is one JSON-RPC 2.0 message. A request has a method and an id, a
+// notification no id, a response no method.
+type message struct {
+	id     jsontext.Value // as it was written, a string or an integer; nil if absent
+	method string
+	params jsontext.Value // an object; nil if absent
+	reply  bool           // a response to a request of ours
+}
+
+// parseMessage reads one message from JSON that checkJSON has passed. The id is
+// set even when an error is returned, if it was readable.
+func parseMessage(raw jsontext.Value) (message, *Error) {
+	m, problem := readObject(raw, false, "jsonrpc", "id", "method", "params", "result", "error")
+	if problem != nil {
+		return message{id: idOf(raw)}, problem
+	}
+	msg := message{id: m["id"], params: m["params"]}
+	if msg.id != nil && !validID(msg.id) {
+		msg.id = nil
+		return msg, invalidRequest("id must be a string or an integer")
+	}
+	if version, ok := stringOf(m["jsonrpc"]); !ok || version != "2.0" {
+		return msg, invalidRequest(`jsonrpc must be "2.0"`)
+	}
+	if m["method"] == nil {
+		return msg.asReply(m)
+	}
+	if m["result"] != nil || m["error"] != nil {
+		return msg, invalidRequest("a message is a request or a response, not both")
+	}
+	var ok bool
+	if msg.method, ok = stringOf(m["method"]); !ok || msg.method == "" {
+		return msg, invalidRequest("method must be a string")
+	}
+	if msg.params != nil && msg.params.Kind() != '{' {
+		return msg, invalidRequest("params must be an object")
+	}
+	return msg, nil
+}
+
+// asReply checks a message without a method.
+func (msg message) asReply(m members) (message, *Error) {
+	msg.reply = true
+	switch {
+	case m["result"] == nil && m["error"] == nil:
+		return msg, invalidRequest("method is missing")
+	case m["result"] != nil && m["error"] != nil, m["params"] != nil, msg.id == nil && m["result"] != nil:
+		return msg, invalidRequest("not a valid response")
+	}
+	return msg, nil
+}
+
+// idOf finds the id of an object that is no valid message, so that the client
+// can tell which of its requests failed.
+func idOf(raw jsontext.Value) jsontext.Value {
+	m, problem := readObject(raw, true, "id")
+	if problem != nil || !validID(m["id"]) {
+		return nil
+	}
+	return m["id"]
+}
+
+// validID accepts strings, and integers that fit in 64 bits: a float or a huge
+// number may be rounded on its way back and then names another request.
+func validID(id jsontext.Value) bool {
+	if len(id) == 0 {
+		return false
+	}
+	var n int64
+	return id.Kind() == '"' || id.Kind() == '0' && json.Unmarshal(id, &n) == nil
+}
+
+// stringOf returns the string in v, if it is one.
+func stringOf(v jsontext.Value) (string, bool) {
+	var s string
+	if v.Kind() != '"' || json.Unmarshal(v, &s) != nil {
+		return "", false
+	}
+	return s, true
+}
