@@ -68,6 +68,7 @@ func (s *Server) misbehave(w http.ResponseWriter, r *http.Request, a Answer) boo
 		panic(http.ErrAbortHandler)
 	case Slow:
 		s.wait(r)
+		panic(http.ErrAbortHandler)
 	case Drip:
 		w.Header().Set("Content-Length", "1000")
 		io.WriteString(w, `{"`)
