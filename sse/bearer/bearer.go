@@ -1,0 +1,155 @@
+// Package bearer is the guard at the door of the MCP endpoint: it turns the
+// Authorization header of a request into the [Principal] it speaks for, or into
+// a [Refusal] that says what to answer.
+//
+// A token is read from exactly one place, the Authorization header (RFC 6750
+// §2.1); never from a query, a body or a cookie. It is judged in this order:
+//
+//  1. one header, scheme Bearer, one space, the characters of a token68: 400
+//     invalid_request;
+//  2. opened with this server's own keys, so genuine and not expired: 401
+//     invalid_token;
+//  3. meant for this resource (audience): 401 invalid_token;
+//  4. good for what the endpoint does (scope): 403 insufficient_scope.
+//
+// What passed is remembered in a bounded cache, because opening costs hundreds
+// of times more than looking up. The cache is no state: dropping it changes
+// nothing but the time of the next check.
+//
+// This package mints nothing and asks nobody over a network.
+package bearer
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"mcp-oauth-server/crypto/artifact"
+)
+
+// Principal is whom a request speaks for, as proven by its access token. It is
+// shared by all requests with the same token: nobody may change it.
+type Principal struct {
+	// Subject is the user: stable and unique over all identity providers.
+	Subject string
+	// ClientID is the digest of the OAuth client's id.
+	ClientID artifact.Digest
+	// Scopes are those of the access token.
+	Scopes []string
+	// Email and Name are empty unless the operator has tokens carry them.
+	Email, Name string
+	// Expires is the first moment at which the token is no longer good.
+	Expires time.Time
+}
+
+// Checker decides who may pass. The fields are set once, before the first
+// Check; Check may then be called from many goroutines.
+type Checker struct {
+	// Open is the right to redeem access tokens. REQUIRED.
+	Open artifact.Opener[artifact.AccessToken]
+	// Audiences are the spellings of this resource, one of which a token must
+	// name. None means that no token is good. REQUIRED.
+	Audiences []string
+	// Scope is the one scope a token must carry, mcp:tools. REQUIRED.
+	Scope string
+	// Now is the clock; it must be the one of the vault behind Open. REQUIRED.
+	Now func() time.Time
+	// CacheSize is how many verified tokens are remembered, at about 1.2 KiB
+	// each; 0 means DefaultCacheSize, a negative number means none.
+	CacheSize int
+
+	cache cache
+}
+
+// Check returns whom the request speaks for. headers are the values of all its
+// Authorization headers; they are not kept. A refusal is never nil when the
+// principal is not valid.
+func (c *Checker) Check(headers [][]byte) (Principal, *Refusal) {
+	token, refusal := credentials(headers)
+	if refusal != nil {
+		return Principal{}, refusal
+	}
+	// From here on a token was presented: its fate is told by an error code.
+	if p, ok := c.cache.get(token, c.Now()); ok {
+		return p, nil
+	}
+	// The generation is read before the keys are: what is opened with a ring
+	// that is replaced meanwhile must not enter the cache after Flush emptied it.
+	generation := c.cache.generation.Load()
+	p, refusal := c.open(string(token))
+	if refusal == nil {
+		c.cache.put(string(token), p, generation, c.CacheSize)
+	}
+	return p, refusal
+}
+
+// Flush forgets all verified tokens. It is called when the key ring or the
+// list of denied users changes.
+func (c *Checker) Flush() { c.cache.flush() }
+
+// open is the costly part of Check.
+func (c *Checker) open(token string) (Principal, *Refusal) {
+	t, err := c.Open.Open(token)
+	switch {
+	case errors.Is(err, artifact.ErrExpired):
+		return Principal{}, invalidToken("the access token has expired")
+	case err != nil:
+		return Principal{}, invalidToken("the access token is not one of this server")
+	case !slices.Contains(c.Audiences, t.Audience):
+		return Principal{}, invalidToken("the access token is meant for another resource")
+	}
+	scopes := strings.Fields(t.Scope)
+	if !slices.Contains(scopes, c.Scope) {
+		return Principal{}, &Refusal{Forbidden, "insufficient_scope", "the access token lacks the scope " + c.Scope}
+	}
+	return Principal{
+		Subject:  t.Subject,
+		ClientID: t.Client,
+		Scopes:   scopes,
+		Email:    t.Email,
+		Name:     t.Name,
+		Expires:  time.Unix(t.Expires, 0),
+	}, nil
+}
+
+// scheme is the authentication scheme (RFC 6750 §2.1); schemes are compared
+// without regard to case (RFC 9110 §11.1).
+var scheme = []byte("Bearer")
+
+// credentials cuts the token out of the Authorization header. Two headers, or
+// two joined by a comma on the way, could be read differently by a proxy and by
+// us, so they are refused whatever they hold.
+func credentials(headers [][]byte) ([]byte, *Refusal) {
+	if len(headers) == 0 {
+		return nil, unauthenticated
+	}
+	if len(headers) > 1 || bytes.IndexByte(headers[0], ',') >= 0 {
+		return nil, malformed("more than one Authorization header")
+	}
+	name, token, _ := bytes.Cut(headers[0], []byte(" "))
+	switch {
+	case len(name) == 0:
+		return nil, malformed("the Authorization header is empty")
+	case !bytes.EqualFold(name, scheme) && isToken68(name):
+		return nil, unauthenticated // RFC 6750 §3.1: an unsupported scheme gets no error code
+	case !bytes.EqualFold(name, scheme), !isToken68(token):
+		return nil, malformed("the Authorization header must be: Bearer, one space, the token")
+	}
+	return token, nil
+}
+
+// isToken68 checks the alphabet of RFC 9110 §11.2.
+func isToken68(b []byte) bool {
+	body := bytes.TrimRight(b, "=")
+	for _, c := range body {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case c == '-', c == '.', c == '_', c == '~', c == '+', c == '/':
+		default:
+			return false
+		}
+	}
+	return len(body) > 0
+}
