@@ -50,7 +50,7 @@ func badTool() tools.Tool {
 			case "huge":
 				return output{strings.Repeat("x", 5<<20)}, nil
 			case "half":
-				return output{strings.Repeat("x", 3<<18)}, nil
+				return output{strings.Repeat("x", 2<<20-100)}, nil // a result holds it as data and as text
 			case "internal":
 				return output{}, fmt.Errorf("the detail with /secret/path: %w", tools.ErrInternal)
 			case "wait":
@@ -171,9 +171,9 @@ func add(h mcp.Header, value string) mcp.Header {
 	return mcp.Header{Value: value, Count: h.Count + 1}
 }
 
-// TestPanicInTool: the client learns nothing but a reference, the log
+// TestBrokenTool: the client learns nothing but a reference, the log
 // everything, and the next call is answered.
-func TestPanicInTool(t *testing.T) {
+func TestBrokenTool(t *testing.T) {
 	var log bytes.Buffer
 	s := newServer(t, slog.New(slog.NewJSONHandler(&log, nil)))
 	call := func(tool, arguments string) string {
