@@ -98,6 +98,42 @@ func (s Site) Resources() []string {
 	return all
 }
 
+// Issuer returns the issuer's spelling in a canonical resource, so that the
+// tokens for an audience name the same host as the audience does. It is the
+// configured one for anything else.
+func (s Site) Issuer(resource string) string {
+	for _, base := range s.Issuers() {
+		if slices.Contains(resourcePaths, strings.TrimPrefix(resource, base)) {
+			return base
+		}
+	}
+	return s.URL()
+}
+
+// SameResource says whether two canonical resources are the same: equal but for
+// the spelling of the loopback host.
+func (s Site) SameResource(a, b string) bool {
+	return strings.TrimPrefix(a, s.Issuer(a)) == strings.TrimPrefix(b, s.Issuer(b))
+}
+
+// Owns says whether a URL with this scheme and host (with its port, if any) is
+// at this server's own origin, however it is spelled.
+func (s Site) Owns(scheme, host string) bool {
+	return slices.Contains(s.Issuers(), origin(scheme, host))
+}
+
+// origin is the plain form of an origin: lower case, no default port.
+func origin(scheme, host string) string {
+	scheme, host = strings.ToLower(scheme), strings.ToLower(host)
+	switch scheme {
+	case "https":
+		host = strings.TrimSuffix(host, ":443")
+	case "http":
+		host = strings.TrimSuffix(host, ":80")
+	}
+	return scheme + "://" + host
+}
+
 // Resource returns the canonical form of a resource parameter (RFC 8707 §2), or
 // false when it names anything but this server's resource. Scheme and host may
 // differ in case, the default port may be written out, and the path may end
@@ -107,11 +143,7 @@ func (s Site) Resource(raw string) (canonical string, ok bool) {
 	if err != nil || u.Opaque != "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(raw, "#") {
 		return "", false
 	}
-	scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Host)
-	if port := map[string]string{"http": ":80", "https": ":443"}[scheme]; port != "" && u.Port() == port[1:] {
-		host = strings.TrimSuffix(host, port)
-	}
-	canonical = scheme + "://" + host + strings.TrimSuffix(u.EscapedPath(), "/")
+	canonical = origin(u.Scheme, u.Host) + strings.TrimSuffix(u.EscapedPath(), "/")
 	if slices.Contains(s.Resources(), canonical) {
 		return canonical, true
 	}

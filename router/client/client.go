@@ -1,0 +1,53 @@
+package client
+
+import (
+	"errors"
+
+	"mcp-oauth-server/crypto/artifact"
+	"mcp-oauth-server/router/oauth"
+)
+
+// ErrUnknown: the client_id is none of this server's key ring, or nothing of its
+// registration is acceptable any more. The client has to register again.
+var ErrUnknown = errors.New("unknown client")
+
+// Client is a registered client. It is public: none has a secret.
+type Client struct {
+	ID           artifact.Digest // of the client_id
+	Name         string          // the client's own, or inferred; never verified
+	RedirectURIs []string        // those that today's rules accept, at least one
+	NoRefresh    bool            // it did not register the refresh_token grant
+
+	site oauth.Site
+}
+
+// Resolver turns a client_id into a Client.
+type Resolver struct {
+	Open artifact.Opener[artifact.ClientRegistration]
+	Site oauth.Site
+}
+
+// Resolve opens a client_id. Its redirect URIs are checked again, because a
+// registration does not expire and may be older than a rule; it is ErrUnknown
+// when none is left.
+func (r Resolver) Resolve(clientID string) (Client, error) {
+	registration, err := r.Open.Open(clientID)
+	if err != nil {
+		return Client{}, ErrUnknown
+	}
+	c := Client{
+		ID:        artifact.DigestOf(clientID),
+		NoRefresh: registration.NoRefresh,
+		site:      r.Site,
+	}
+	for _, uri := range registration.RedirectURIs {
+		if CheckRedirectURI(uri, r.Site) == nil {
+			c.RedirectURIs = append(c.RedirectURIs, uri)
+		}
+	}
+	if len(c.RedirectURIs) == 0 {
+		return Client{}, ErrUnknown
+	}
+	c.Name = NameOf(registration.Name, c.RedirectURIs)
+	return c, nil
+}
