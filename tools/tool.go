@@ -139,7 +139,11 @@ func (t *Tool) decode(arguments jsontext.Value, in any) error {
 		return &ArgumentError{t.Name, brief(err)}
 	}
 	if err := json.Unmarshal(arguments, in, json.RejectUnknownMembers(true)); err != nil {
-		return &ArgumentError{t.Name, brief(err)}
+		where := ""
+		if e, ok := errors.AsType[*json.SemanticError](err); ok {
+			where = strings.TrimPrefix(string(e.JSONPointer), "/")
+		}
+		return &ArgumentError{t.Name, "argument " + where + ": the value does not fit, for a whole number write neither point nor exponent"}
 	}
 	return nil
 }
