@@ -9,6 +9,7 @@ import (
 // AuthorizationRequest is what /authorize accepted of a client. It travels
 // through consent and login unchanged; no later step reads it from a form.
 type AuthorizationRequest struct {
+	redacted
 	Client      Digest `json:"c"`           // of the client_id
 	RedirectURI string `json:"r"`           // as requested, so with the actual loopback port
 	State       string `json:"s,omitempty"` // the client's own, returned as it is

@@ -52,7 +52,7 @@ func (t AccessToken) check(v *Vault, now time.Time) error {
 }
 
 // RefreshToken is minted and redeemed by /token. Each use mints the next one
-// (rotation); FamilyExpires never moves, so no family outlives SESSION_TTL.
+// (rotation); FamilyExpires never moves later, so no family outlives SESSION_TTL.
 // Redeeming must check the client and the resource.
 //
 // Size: at most 420 characters.
@@ -73,8 +73,9 @@ func (RefreshToken) profile(v *Vault) jose.Profile {
 }
 
 func (t RefreshToken) stamped(v *Vault, now time.Time) RefreshToken {
-	if t.FamilyExpires == 0 {
-		t.FamilyExpires = now.Add(v.Lifetimes.Session).Unix()
+	// A shortened SESSION_TTL also holds for families that began before.
+	if end := now.Add(v.Lifetimes.Session).Unix(); t.FamilyExpires == 0 || t.FamilyExpires > end {
+		t.FamilyExpires = end
 	}
 	t.Expires = t.FamilyExpires
 	t.stamp = t.stampedFor(v.Lifetimes.Idle, now)

@@ -3,6 +3,8 @@ package artifact
 import (
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -140,11 +142,21 @@ func (s stamp) alive(now time.Time) error {
 // days is how many midnights a lifetime can cross.
 func days(life time.Duration) int { return int(life/(24*time.Hour)) + 1 }
 
-// redacted keeps artifacts out of logs: whatever prints one prints this.
+// redacted keeps artifacts out of logs: whatever prints one prints this. An
+// artifact inside another struct is safe from fmt only in an exported field, and
+// from slog's JSON handler not at all: log the artifact or, better, its id.
+//
+// It must not have MarshalJSON: the vault encodes artifacts as JSON itself.
 type redacted struct{}
 
-// String keeps the contents out of %v, %+v and %s.
-func (redacted) String() string { return "artifact(redacted)" }
+const redactedText = "artifact(redacted)"
 
-// GoString keeps the contents out of %#v.
-func (redacted) GoString() string { return "artifact(redacted)" }
+// String keeps the contents out of whatever asks for text.
+func (redacted) String() string { return redactedText }
+
+// Format keeps the contents out of every verb of fmt, %d and %#v among them.
+func (redacted) Format(s fmt.State, _ rune) { io.WriteString(s, redactedText) }
+
+// LogValue keeps the contents out of slog's handlers, of which the JSON one
+// would ask neither String nor Format.
+func (redacted) LogValue() slog.Value { return slog.StringValue(redactedText) }

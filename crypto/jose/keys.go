@@ -23,24 +23,33 @@ type keyName struct {
 
 // cache keeps derived keys. Deriving costs a few microseconds, so it is an
 // optimisation only; it is filled by tokens that opened, never by a kid that a
-// stranger made up.
+// stranger made up. The keys are behind pointers, which fmt does not follow that
+// deep: a ring inside a printed struct shows addresses.
 type cache struct {
 	mu   sync.RWMutex
-	keys map[keyName]keys
+	keys map[keyName]*keys
 }
 
 func (c *cache) get(n keyName) (keys, bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	k, ok := c.keys[n]
-	return k, ok
+	if k, ok := c.keys[n]; ok {
+		return *k, true
+	}
+	return keys{}, false
 }
 
+// put keeps keys that are not there yet and makes room for them by dropping
+// any others. Keys that are there are the same ones: nothing is written, so
+// opening a token of today takes no exclusive lock.
 func (c *cache) put(n keyName, k keys) {
+	if _, known := c.get(n); known {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.keys == nil {
-		c.keys = make(map[keyName]keys)
+		c.keys = make(map[keyName]*keys)
 	}
 	for old := range c.keys {
 		if len(c.keys) < cacheSize {
@@ -48,7 +57,7 @@ func (c *cache) put(n keyName, k keys) {
 		}
 		delete(c.keys, old)
 	}
-	c.keys[n] = k
+	c.keys[n] = &k
 }
 
 func (r *Ring) keysOf(n keyName) keys {

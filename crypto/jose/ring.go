@@ -11,6 +11,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"math/big"
 	"strings"
 )
@@ -23,14 +25,21 @@ const SecretSize = 32
 // it has a key ring that the whole world holds.
 const documentedSecret = "Zm9yLWRvY3VtZW50YXRpb24tb25seS0tLWRvLW5vdC0"
 
-// Secret is the root of one generation of keys. It never prints itself.
-type Secret struct{ bytes []byte }
+// Secret is the root of one generation of keys. It never prints itself. The
+// bytes are behind a function because fmt looks into the unexported fields of a
+// struct around it without asking its methods; of a function it sees an address.
+type Secret struct{ bytes func() []byte }
 
-// String keeps a secret out of logs and errors.
-func (Secret) String() string { return "secret(redacted)" }
+const redactedSecret = "secret(redacted)"
 
-// GoString keeps a secret out of %#v.
-func (Secret) GoString() string { return "secret(redacted)" }
+// String keeps a secret out of whatever asks for text.
+func (Secret) String() string { return redactedSecret }
+
+// Format keeps a secret out of every verb of fmt, %d and %#v among them.
+func (Secret) Format(s fmt.State, _ rune) { io.WriteString(s, redactedSecret) }
+
+// LogValue keeps a secret out of slog's handlers.
+func (Secret) LogValue() slog.Value { return slog.StringValue(redactedSecret) }
 
 // NewSecret returns a fresh secret in the form that ParseSecrets reads:
 // 32 random bytes, base64url without padding (43 characters).
@@ -60,19 +69,21 @@ func ParseSecrets(list string) ([]Secret, error) {
 			return nil, fmt.Errorf("secret %d of %d: is the same as secret %d", i+1, len(fields), first)
 		}
 		seen[string(b)] = i + 1
-		secrets = append(secrets, Secret{b})
+		secrets = append(secrets, Secret{func() []byte { return b }})
 	}
 	return secrets, nil
 }
 
 func parseSecret(s string) ([]byte, error) {
 	canonical := strings.NewReplacer("+", "-", "/", "_").Replace(strings.TrimRight(s, "="))
-	if canonical == documentedSecret {
-		return nil, errors.New("is the example from the documentation; make one with `mcp-oauth-server keys new`")
-	}
 	b, err := base64.RawURLEncoding.DecodeString(canonical)
 	if err != nil {
 		return nil, errors.New("is not base64url; make one with `mcp-oauth-server keys new`")
+	}
+	// Compared as it is spelled canonically: stray bits at the end would
+	// otherwise make another text of the same secret.
+	if base64.RawURLEncoding.EncodeToString(b) == documentedSecret {
+		return nil, errors.New("is the example from the documentation; make one with `mcp-oauth-server keys new`")
 	}
 	if len(b) < SecretSize {
 		return nil, fmt.Errorf("has %d bytes, needs at least %d; make one with `mcp-oauth-server keys new`", len(b), SecretSize)
@@ -107,7 +118,10 @@ func NewRing(issuer string, secrets []Secret) (*Ring, error) {
 	}
 	r := &Ring{issuer: issuer}
 	for _, s := range secrets {
-		m, err := newMember(issuer, s.bytes)
+		if s.bytes == nil {
+			return nil, errors.New("a secret of the key ring is empty")
+		}
+		m, err := newMember(issuer, s.bytes())
 		if err != nil {
 			return nil, err
 		}
@@ -152,6 +166,13 @@ func (r *Ring) Fingerprint() string {
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
+
+// Format shows the fingerprint for every verb of fmt: a ring holds keys in plain
+// memory, and %+v of it would print them.
+func (r *Ring) Format(s fmt.State, _ rune) { io.WriteString(s, "ring("+r.Fingerprint()+")") }
+
+// LogValue shows the fingerprint in logs.
+func (r *Ring) LogValue() slog.Value { return slog.StringValue("ring(" + r.Fingerprint() + ")") }
 
 // derive is the one place where keys come from. use holds no newline and the
 // issuer stands last, so two different uses cannot have the same info.

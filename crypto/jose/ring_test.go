@@ -1,0 +1,259 @@
+package jose_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+
+	"mcp-oauth-server/crypto/jose"
+)
+
+func TestParseSecrets(t *testing.T) {
+	good := "u7Wl1b7b0x3k8d1bXQ0m3n0p9r2s5t8v-x_z1A2B3C4"
+	std := strings.NewReplacer("-", "+", "_", "/").Replace(good) + "="
+	long := base64.RawURLEncoding.EncodeToString(bytes.Repeat([]byte("0123456789"), 8))
+	example := "Zm9yLWRvY3VtZW50YXRpb24tb25seS0tLWRvLW5vdC0"
+	tests := []struct {
+		name, list string
+		want       int    // secrets
+		err        string // part of the error
+	}{
+		{"one", good, 1, ""},
+		{"commas", good + "," + long, 2, ""},
+		{"lines of a file", "\n" + good + "\r\n" + long + "\n", 2, ""},
+		{"spaces and tabs", " " + good + " \t" + long + " ", 2, ""},
+		{"standard alphabet, padded", std, 1, ""},
+		{"longer than needed", long, 1, ""},
+
+		{"nothing", "", 0, "empty"},
+		{"only separators", " ,\n, ", 0, "empty"},
+		{"31 bytes", base64.RawURLEncoding.EncodeToString([]byte("0123456789012345678901234567890")), 0, "has 31 bytes, needs at least 32"},
+		{"all zero", strings.Repeat("A", 43), 0, "one byte repeated"},
+		{"all 0xff", base64.RawURLEncoding.EncodeToString(bytes.Repeat([]byte{0xff}, 40)), 0, "one byte repeated"},
+		{"the example", example, 0, "documentation"},
+		{"the example, padded", example + "=", 0, "documentation"},
+		{"the example with stray bits", example[:42] + "1", 0, "documentation"},
+		{"a passphrase", "correct horse battery staple", 0, "secret 1 of 4"},
+		{"not base64", "correct.horse.battery.staple", 0, "secret 1 of 1: is not base64url"},
+		{"a hash mark", good + "#prod", 0, "is not base64url"},
+		{"second is bad", good + ",short", 0, "secret 2 of 2"},
+		{"the same twice", good + "," + long + "," + std, 0, "secret 3 of 3: is the same as secret 1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := jose.ParseSecrets(tt.list)
+			if tt.err == "" {
+				if err != nil || len(got) != tt.want {
+					t.Fatalf("%d secrets, %v; want %d", len(got), err, tt.want)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.err) {
+				t.Fatalf("error %v, want one with %q", err, tt.err)
+			}
+			for _, f := range strings.FieldsFunc(tt.list, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) }) {
+				if len(f) > 8 && strings.Contains(err.Error(), f) {
+					t.Errorf("the error tells the secret: %v", err)
+				}
+			}
+		})
+	}
+}
+
+func TestNewSecretIsAccepted(t *testing.T) {
+	seen := map[string]bool{}
+	for range 100 {
+		s := jose.NewSecret()
+		if got, err := jose.ParseSecrets(s); err != nil || len(got) != 1 || seen[s] || len(s) != 43 {
+			t.Fatalf("%q: %v", s, err)
+		}
+		seen[s] = true
+	}
+}
+
+func TestNewRingRefuses(t *testing.T) {
+	secrets, err := jose.ParseSecrets(secretA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := jose.NewRing("", secrets); err == nil {
+		t.Error("a ring without an issuer")
+	}
+	if _, err := jose.NewRing(issuer, nil); err == nil {
+		t.Error("a ring without secrets")
+	}
+	if _, err := jose.NewRing(issuer, []jose.Secret{{}}); err == nil {
+		t.Error("a ring with an empty secret")
+	}
+	if _, err := jose.NewRing(issuer, append(secrets, secrets...)); err == nil {
+		t.Error("a ring with one secret twice")
+	}
+}
+
+// The rotation of a ring, step by step, as seen by the artifacts.
+func TestRotation(t *testing.T) {
+	var (
+		before = newRing(t, issuer, secretA)
+		accept = newRing(t, issuer, secretA, secretB) // B is added second everywhere
+		mint   = newRing(t, issuer, secretB, secretA) // then moved first
+		after  = newRing(t, issuer, secretB)          // and A is removed
+	)
+	for _, p := range profiles {
+		old := seal(t, before, p, "old", noon)
+		mustOpen(t, accept, p, old, "old", noon)
+		mustOpen(t, mint, p, old, "old", noon)
+		mustRefuse(t, after, p, old, jose.ErrUnknownKey, noon)
+
+		stillOld := seal(t, accept, p, "first mints", noon)
+		mustOpen(t, before, p, stillOld, "first mints", noon)
+		mustRefuse(t, after, p, stillOld, jose.ErrUnknownKey, noon)
+
+		fresh := seal(t, mint, p, "new", noon)
+		mustOpen(t, accept, p, fresh, "new", noon)
+		mustOpen(t, after, p, fresh, "new", noon)
+		mustRefuse(t, before, p, fresh, jose.ErrUnknownKey, noon)
+	}
+}
+
+// One secret shared by two deployments must not make their artifacts
+// interchangeable, even when the kid is rewritten to the other one's name.
+func TestIssuersAreSeparate(t *testing.T) {
+	ours, theirs := newRing(t, issuer, secretA), newRing(t, "https://staging.example.com", secretA)
+	if ours.ID(0) == theirs.ID(0) {
+		t.Error("one ring id for two issuers")
+	}
+	for _, p := range profiles {
+		mustRefuse(t, ours, p, seal(t, theirs, p, "x", noon), jose.ErrUnknownKey, noon)
+		day := jose.Today(noon)
+		renamed := craft(t, ours.Outer(0, p, day), theirs.ContentKey(0, p.Kind, day), []byte("x"))
+		mustRefuse(t, ours, p, renamed, jose.ErrForged, noon)
+	}
+}
+
+// Keys differ by kind, day, issuer and secret, and content keys differ from all
+// others: no two of a sample are equal.
+func TestKeysAreSeparate(t *testing.T) {
+	seen := map[string]string{}
+	add := func(key any, what string) {
+		text := fmt.Sprintf("%x", key)
+		if other, taken := seen[text]; taken {
+			t.Errorf("%s has the key of %s", what, other)
+		}
+		seen[text] = what
+	}
+	for _, iss := range []string{issuer, issuer + "/", "http://localhost:8080"} {
+		r := newRing(t, iss, secretA, secretB)
+		for i := range 2 {
+			for _, kind := range []string{"client", "code", "access", "client/1", "c"} {
+				for _, day := range []int{0, 1, 11, 20000, 20001} {
+					what := fmt.Sprint(iss, i, kind, day)
+					add(r.ContentKey(i, kind, day), "content "+what)
+					add(r.SigningKey(i, jose.Profile{Kind: kind, Sign: jose.HS256}, day), "mac "+what)
+				}
+			}
+			add(r.SigningKey(i, access, 0), fmt.Sprint("ed25519 ", iss, i))
+		}
+	}
+}
+
+func TestFingerprint(t *testing.T) {
+	ring := func(issuer string, secrets ...string) string { return newRing(t, issuer, secrets...).Fingerprint() }
+	base := ring(issuer, secretA, secretB)
+	if got := ring(issuer, secretA, secretB); got != base || len(got) != 16 {
+		t.Errorf("fingerprints %q and %q of one ring", got, base)
+	}
+	for what, other := range map[string]string{
+		"order":   ring(issuer, secretB, secretA),
+		"secrets": ring(issuer, secretA),
+		"issuer":  ring("http://localhost:8080", secretA, secretB),
+	} {
+		if other == base {
+			t.Errorf("another %s does not change the fingerprint", what)
+		}
+	}
+}
+
+// Nothing that prints a secret or a ring shows a key, in any way of printing.
+func TestNothingPrintsKeys(t *testing.T) {
+	secrets, err := jose.ParseSecrets(secretB) // bytes 32 to 63: printable, so %s would show them
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRing(t, issuer, secretB)
+	seal(t, r, access, "x", noon) // so that the cache holds derived keys
+	type config struct {
+		Exported   []jose.Secret
+		unexported jose.Secret
+		ring       *jose.Ring
+	}
+	var out bytes.Buffer
+	for _, v := range []any{secrets[0], &secrets[0], secrets, r, *(&config{secrets, secrets[0], r}), map[string]any{"k": secrets[0]}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b"} {
+			fmt.Fprintf(&out, verb+"\n", v)
+		}
+		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "v", v, slog.Group("g", "v", v))
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "v", v, slog.Group("g", "v", v))
+	}
+	day := jose.Today(noon)
+	for _, key := range [][]byte{unb64(t, secretB), r.ContentKey(0, access.Kind, day), r.SigningKey(0, forever, day).([]byte)} {
+		for _, verb := range []string{"%s", "%x", "%X", "%d", "%o", "%b", "%#v"} {
+			shown := strings.Trim(fmt.Sprintf(verb, key[:8]), `[]`)
+			shown = strings.TrimSuffix(strings.TrimPrefix(shown, "[]byte{"), "}")
+			if strings.Contains(out.String(), shown) {
+				t.Errorf("%s of a key is shown: %s", verb, shown)
+			}
+		}
+		if strings.Contains(out.String(), b64(key)[:10]) {
+			t.Error("the base64url of a key is shown")
+		}
+	}
+}
+
+// The cache of derived keys is bounded, whatever days the tokens are of, and a
+// stranger's made-up day does not get into it.
+func TestCacheIsBounded(t *testing.T) {
+	minting, r := newRing(t, issuer, secretA), newRing(t, issuer, secretA)
+	for i := range jose.CacheSize + 100 {
+		then := noon.AddDate(0, 0, -i)
+		token := seal(t, minting, forever, "x", then)
+		mustOpen(t, r, forever, token, "x", noon)
+		if !r.Holds(0, forever.Kind, jose.Today(then)) {
+			t.Fatalf("the keys of day -%d are not kept", i)
+		}
+		if r.Cached() > jose.CacheSize {
+			t.Fatalf("%d keys are kept after %d days", r.Cached(), i+1)
+		}
+	}
+	before := r.Cached()
+	forged := craft(t, r.Outer(0, forever, 7), make([]byte, 32), []byte("x"))
+	mustRefuse(t, r, forever, forged, jose.ErrForged, noon)
+	if r.Holds(0, forever.Kind, 7) || r.Cached() != before {
+		t.Error("a forged token put keys into the cache")
+	}
+}
+
+func TestConcurrentUse(t *testing.T) {
+	r := newRing(t, issuer, secretA, secretB)
+	var wg sync.WaitGroup
+	for g := range 16 {
+		wg.Go(func() {
+			for i := range 25 {
+				p, then := profiles[(g+i)%2], noon.AddDate(0, 0, -i%2)
+				payload := fmt.Sprint(g, "-", i)
+				token, err := r.Seal(p, []byte(payload), then)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if got, err := r.Open(p, token, noon); err != nil || string(got) != payload {
+					t.Errorf("Open = %q, %v; want %q", got, err, payload)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
