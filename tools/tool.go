@@ -143,7 +143,7 @@ func (t *Tool) decode(arguments jsontext.Value, in any) error {
 		if e, ok := errors.AsType[*json.SemanticError](err); ok {
 			where = strings.TrimPrefix(string(e.JSONPointer), "/")
 		}
-		return &ArgumentError{t.Name, "argument " + where + ": the value does not fit, for a whole number write neither point nor exponent"}
+		return &ArgumentError{t.Name, "argument " + where + ": the value does not fit; write a whole number without point and exponent"}
 	}
 	return nil
 }
