@@ -17,6 +17,9 @@ const MaxRedirectURI = 512
 // one by accident, so the whole registration is refused.
 var ErrDenied = errors.New("has a scheme that is never a redirect target")
 
+// ErrTooLong: the redirect URI has more than MaxRedirectURI bytes.
+var ErrTooLong = fmt.Errorf("is longer than %d bytes", MaxRedirectURI)
+
 // loopbackHosts are the only spellings of "this computer" that http is good for.
 var loopbackHosts = []string{"localhost", "127.0.0.1", "[::1]"}
 
@@ -35,7 +38,7 @@ var deniedSchemes = []string{
 // authority (RFC 8252 §7.1; `cursor://host/path` is what real clients send).
 // The checks, in order:
 //
-//   - at most MaxRedirectURI bytes, and no scheme of the deny list however it is
+//   - at most MaxRedirectURI bytes (ErrTooLong), and no scheme of the deny list however it is
 //     disguised (ErrDenied);
 //   - the strict grammar of parseRedirect: visible ASCII, no fragment, userinfo,
 //     backslash, wildcard or dot segment, a host in its one plain spelling;
@@ -45,7 +48,7 @@ var deniedSchemes = []string{
 //     or in a loop.
 func CheckRedirectURI(raw string, site oauth.Site) error {
 	if len(raw) > MaxRedirectURI {
-		return fmt.Errorf("is longer than %d bytes", MaxRedirectURI)
+		return ErrTooLong
 	}
 	if slices.Contains(deniedSchemes, apparentScheme(raw)) {
 		return ErrDenied

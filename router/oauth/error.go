@@ -9,18 +9,19 @@ import (
 
 // Error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 7591 §3.2.2 and RFC 8707 §2.
 const (
-	InvalidRequest          = "invalid_request"
-	InvalidClient           = "invalid_client"
-	InvalidGrant            = "invalid_grant"
-	InvalidScope            = "invalid_scope"
-	InvalidTarget           = "invalid_target"
-	InvalidRedirectURI      = "invalid_redirect_uri"
-	InvalidClientMetadata   = "invalid_client_metadata"
-	UnsupportedGrantType    = "unsupported_grant_type"
-	UnsupportedResponseType = "unsupported_response_type"
-	AccessDenied            = "access_denied"
-	ServerError             = "server_error"
-	TemporarilyUnavailable  = "temporarily_unavailable"
+	InvalidRequest           = "invalid_request"
+	InvalidClient            = "invalid_client"
+	InvalidGrant             = "invalid_grant"
+	InvalidScope             = "invalid_scope"
+	InvalidTarget            = "invalid_target"
+	InvalidRedirectURI       = "invalid_redirect_uri"
+	InvalidClientMetadata    = "invalid_client_metadata"
+	InvalidSoftwareStatement = "invalid_software_statement"
+	UnsupportedGrantType     = "unsupported_grant_type"
+	UnsupportedResponseType  = "unsupported_response_type"
+	AccessDenied             = "access_denied"
+	ServerError              = "server_error"
+	TemporarilyUnavailable   = "temporarily_unavailable"
 )
 
 // Error is a protocol error: safe to show to the client, and meant to help the
