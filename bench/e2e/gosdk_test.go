@@ -159,7 +159,9 @@ func checkTools(t *testing.T, session *mcp.ClientSession) {
 }
 
 // bearer adds the handler's current access token to each request.
-type bearer struct{ handler *auth.AuthorizationCodeHandler }
+type bearer struct {
+	handler *auth.AuthorizationCodeHandler
+}
 
 func (b bearer) token(ctx context.Context) (string, error) {
 	source, err := b.handler.TokenSource(ctx)

@@ -10,6 +10,7 @@
 //	front_test.go     load balancers: per-request round robin, session hash, TLS
 //	browser_test.go   a browser with a cookie jar that fills in forms
 //	app_test.go       an MCP client that takes the login one step at a time
+//	stream_rig_test.go  its legacy streams
 //	driver_test.go    runs the npm clients in node/
 //
 // The package imports nothing of the product: what it knows is what a script outside may rely on. Nothing here listens
@@ -17,6 +18,7 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -31,6 +33,11 @@ var binary string
 var required = os.Getenv("E2E") == "required"
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	// The stories mostly wait for other processes, so more of them fit on the machine than it has processors.
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		_ = f.Value.Set("4")
+	}
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "mcp-oauth-server-e2e-")
 		if err != nil {

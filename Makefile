@@ -1,0 +1,48 @@
+# make help says what there is.
+.DEFAULT_GOAL := help
+.PHONY: help build run test bench fuzz lint clean
+
+FUZZTIME ?= 60s
+export PATH := $(PATH):/usr/sbin:/sbin
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build ./mcp-oauth-server
+	CGO_ENABLED=0 go build -o mcp-oauth-server .
+
+run: build ## start it on http://localhost:8080 with the development identity provider (alice and bob)
+	@echo
+	@echo "  Open http://localhost:8080/ – it says how a client connects."
+	@echo "  Sign in as alice or bob; the password is the name. Ctrl-C stops the server."
+	@echo
+	@./mcp-oauth-server --dev
+
+test: ## install what the tests need, then run all of them with the race detector; skips nothing
+	@bench/setup
+	@echo "== gofmt"
+	@unformatted=$$(find . -name '*.go' -not -path '*/node_modules/*' -exec gofmt -l {} +); \
+	if [ -n "$$unformatted" ]; then echo "not formatted:" $$unformatted; exit 1; fi
+	@echo "== go vet"
+	@go vet ./...
+	@echo "== go test"
+	@E2E=required go test -race -timeout 9m ./...
+
+bench: ## run the benchmarks of the token path
+	go test -run '^$$' -bench . -benchmem ./bench
+
+fuzz: ## run every fuzz target for FUZZTIME (default 60s)
+	@grep -rn --include='*_test.go' --exclude-dir=node_modules -o '^func Fuzz[A-Za-z0-9_]*' . | \
+	sed -E 's|^(.*)/[^/]*:[0-9]+:func (Fuzz.*)$$|\1 \2|' | sort | \
+	while read -r dir target; do \
+		echo "== $$dir $$target"; \
+		go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; \
+	done
+
+lint: ## run golangci-lint, if it is installed
+	@if command -v golangci-lint >/dev/null; then golangci-lint run ./...; else \
+	echo "golangci-lint is not installed: go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0"; exit 2; fi
+
+clean: ## remove what building and testing left behind
+	rm -rf mcp-oauth-server conformance-server bench/e2e/node/node_modules
+	go clean -testcache
