@@ -56,3 +56,17 @@ func TestCallLog(t *testing.T) {
 		}
 	}
 }
+
+// TestPanicInHandle: a mistake of ours costs one request, not the process. A
+// server without tools is such a mistake.
+func TestPanicInHandle(t *testing.T) {
+	var log bytes.Buffer
+	s := &mcp.Server{Name: "test", Version: "1", Log: slog.New(slog.NewJSONHandler(&log, nil))}
+	reply := s.Handle(t.Context(), mcp.Request{ID: "r1", Body: []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)})
+	if got := read(t, reply.Body); got.Error == nil || got.Error.Code != -32603 || strings.Contains(string(reply.Body), "nil pointer") {
+		t.Errorf("got %s", reply.Body)
+	}
+	if !strings.Contains(log.String(), `"event":"mcp_panic"`) || !strings.Contains(log.String(), "listTools") {
+		t.Errorf("the log lacks the panic: %s", log.String())
+	}
+}
