@@ -1,7 +1,6 @@
 package sse
 
 import (
-	"context"
 	"log/slog"
 	"sync"
 	"time"
@@ -18,7 +17,7 @@ import (
 const MaxBody = 4 << 20
 
 // Endpoint is the MCP endpoint. The fields are set once, before the first
-// request.
+// request; it must not be copied.
 type Endpoint struct {
 	// Base returns the public base URL for a request's Host, and false when a
 	// foreign name addresses a loopback server (DNS rebinding). REQUIRED.
@@ -27,8 +26,8 @@ type Endpoint struct {
 	// send them: https://app.example.com. Requests without an Origin do not come
 	// from a browser's page and are let through.
 	AllowedOrigins []string
-	// LoopbackOrigins also allows every origin on this machine, whatever its
-	// port: for a server on a loopback address.
+	// LoopbackOrigins also allows every http and https origin on this machine,
+	// whatever its port: for a server on a loopback address.
 	LoopbackOrigins bool
 	// Bearer checks access tokens. REQUIRED.
 	Bearer *bearer.Checker
@@ -51,22 +50,40 @@ type Endpoint struct {
 	// Log receives what clients must not see. REQUIRED.
 	Log *slog.Logger
 
-	once sync.Once
+	once    sync.Once
+	streams *streams
+	calls   calls
 }
 
-// Serve returns the handler of the endpoint at path, /sse or /mcp. The path is
-// the one whose protected-resource document the challenge names.
+// Serve returns the handler of the endpoint at path, /sse or /mcp: for every
+// method, and for the path with a trailing slash too. The path is the one whose
+// protected-resource document the challenge names.
 func (e *Endpoint) Serve(path string) fasthttp.RequestHandler {
-	return func(ctx *fasthttp.RequestCtx) {}
+	// Whoever has no token gets the challenge on GET too, also when there is no
+	// GET for those who have one: clients probe with it.
+	d := door{path: path, methods: []string{"GET", "POST"}, allow: "POST, OPTIONS"}
+	if e.Legacy {
+		d.allow = "GET, POST, OPTIONS"
+	}
+	return e.guard(d, func(v *visit) {
+		if v.http.IsGet() {
+			e.openStream(v)
+		} else {
+			e.post(v)
+		}
+	})
 }
 
-// Message is the handler of POST /sse/message.
-func (e *Endpoint) Message(ctx *fasthttp.RequestCtx) {}
+// Message is the handler of /sse/message, for every method.
+func (e *Endpoint) Message(ctx *fasthttp.RequestCtx) {
+	e.guard(door{path: "/sse", methods: []string{"POST"}, allow: "POST, OPTIONS"}, e.message)(ctx)
+}
 
-// OpenStreams is the number of open streams.
-func (e *Endpoint) OpenStreams() int { return 0 }
+// OpenStreams is the number of open streams on this replica.
+func (e *Endpoint) OpenStreams() int { return e.list().count() }
 
-// Drain refuses new streams from now on and ends the open ones, spread over a
-// short time so that their clients do not all come back at once. It returns
-// when all are closed; when ctx ends, the rest is closed at once.
-func (e *Endpoint) Drain(ctx context.Context) {}
+// list returns the streams, made at first use.
+func (e *Endpoint) list() *streams {
+	e.once.Do(func() { e.streams = newStreams(e) })
+	return e.streams
+}

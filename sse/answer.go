@@ -1,0 +1,71 @@
+package sse
+
+import (
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/valyala/fasthttp"
+)
+
+// retryAfter is what a refused client should wait, in seconds.
+const retryAfter = 5
+
+// problem answers an error of HTTP or OAuth: everything before the protocol.
+func (v *visit) problem(status int, code, description string) {
+	v.json(status, struct {
+		Code        string `json:"error"`
+		Description string `json:"error_description"`
+	}{code, description})
+}
+
+// rpcError answers an error of the protocol. The id is left out: the message
+// was not read, or there was none.
+func (v *visit) rpcError(status, code int, message string) {
+	v.json(status, rpcFailure(code, message))
+}
+
+// failure is a JSON-RPC error response without an id.
+type failure struct {
+	Version string `json:"jsonrpc"`
+	Error   struct {
+		Code    int    `json:"code"`
+		Message string `json:"message"`
+	} `json:"error"`
+}
+
+func rpcFailure(code int, message string) failure {
+	f := failure{Version: "2.0"}
+	f.Error.Code, f.Error.Message = code, message
+	return f
+}
+
+// notAllowed answers 405.
+func (v *visit) notAllowed(allow, description string) {
+	v.http.Response.Header.Set(fasthttp.HeaderAllow, allow)
+	v.problem(fasthttp.StatusMethodNotAllowed, "method_not_allowed", description)
+}
+
+// busy answers 429 or 503 and says when to come again.
+func (v *visit) busy(status int, code, description string) {
+	v.http.Response.Header.Set(fasthttp.HeaderRetryAfter, strconv.Itoa(retryAfter))
+	v.problem(status, code, description)
+}
+
+func (v *visit) json(status int, body any) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		panic(err) // our own structs of strings and numbers
+	}
+	v.http.SetStatusCode(status)
+	v.send(text)
+}
+
+// send sets the body of an answer. Answers are about one user and must not be
+// kept by anything on the way.
+func (v *visit) send(body []byte) {
+	h := &v.http.Response.Header
+	h.SetContentType("application/json")
+	h.Set(fasthttp.HeaderCacheControl, "no-store")
+	h.Set(fasthttp.HeaderXContentTypeOptions, "nosniff")
+	v.http.Response.SetBodyRaw(body)
+}

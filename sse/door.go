@@ -1,0 +1,171 @@
+package sse
+
+import (
+	"cmp"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+
+	"mcp-oauth-server/crypto/artifact"
+	"mcp-oauth-server/sse/bearer"
+	"mcp-oauth-server/tools"
+)
+
+// scope is what the challenge tells a client to ask for.
+const scope = "mcp:tools"
+
+// door is the entrance to one path.
+type door struct {
+	path    string   // of the protected resource, for the challenge
+	methods []string // that reach the bearer check
+	allow   string   // that are of use to those who pass it, as in the Allow header
+}
+
+// visit is one request that has passed the door. It ends with the handler: what
+// outlives it is copied.
+type visit struct {
+	http      *fasthttp.RequestCtx
+	id        string // names the request in the log and in a 500
+	origin    string // an allowed browser origin, or ""
+	principal bearer.Principal
+}
+
+// guard puts the door, and a net for panics, in front of a handler: a panic in
+// a fasthttp handler ends the whole process and every stream with it.
+func (e *Endpoint) guard(d door, next func(*visit)) fasthttp.RequestHandler {
+	return func(ctx *fasthttp.RequestCtx) {
+		v := &visit{http: ctx, id: artifact.NewID()}
+		defer func() {
+			if p := recover(); p != nil {
+				e.logPanic(v.id, p)
+				ctx.Hijack(nil) // the handler may have asked for the connection before it broke
+				ctx.HijackSetNoResponse(false)
+				ctx.Response.Reset()
+				v.rpcError(fasthttp.StatusInternalServerError, -32603, "internal error, request "+v.id)
+			}
+		}()
+		if e.enter(d, v) {
+			next(v)
+		}
+	}
+}
+
+func (e *Endpoint) logPanic(id string, p any) {
+	e.Log.Error("request panicked", "event", "panic", "request_id", id, "err", fmt.Sprint(p), "stack", string(debug.Stack()))
+}
+
+// enter decides who gets in and answers whoever does not. In order: Host,
+// Origin, preflight, method, token in the URL, bearer token.
+func (e *Endpoint) enter(d door, v *visit) bool {
+	ctx := v.http
+	base, ok := e.Base(string(ctx.Host()))
+	if !ok {
+		// A page of evil.example whose name was made to point at this machine.
+		v.problem(fasthttp.StatusMisdirectedRequest, "misdirected_request", "this server does not answer to that host name")
+		return false
+	}
+	if !e.admit(v) {
+		v.problem(fasthttp.StatusForbidden, "origin_not_allowed", "this origin may not call; the operator can allow it with ALLOWED_ORIGINS")
+		return false
+	}
+	switch {
+	case ctx.IsOptions():
+		d.preflight(v)
+		return false
+	case !slices.Contains(d.methods, string(ctx.Method())):
+		v.notAllowed(d.allow, "this path does not know the method")
+		return false
+	}
+	refusal := bearer.InQuery()
+	if !ctx.QueryArgs().Has("access_token") {
+		v.principal, refusal = e.Bearer.Check(ctx.Request.Header.PeekAll(fasthttp.HeaderAuthorization))
+	}
+	if refusal != nil {
+		challenge := refusal.Challenge(base+"/.well-known/oauth-protected-resource"+d.path, scope)
+		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, challenge)
+		v.problem(refusal.Status, cmp.Or(refusal.Code, "unauthorized"), refusal.Description)
+		return false
+	}
+	return true
+}
+
+// admit checks the Origin. A request without one does not come from a browser's
+// page; "null" is what a sandboxed page of anybody sends.
+func (e *Endpoint) admit(v *visit) bool {
+	origins := v.http.Request.Header.PeekAll(fasthttp.HeaderOrigin)
+	if len(origins) == 0 {
+		return true
+	}
+	origin := string(origins[0])
+	if len(origins) > 1 || !slices.Contains(e.AllowedOrigins, origin) && !(e.LoopbackOrigins && isLoopbackOrigin(origin)) {
+		return false
+	}
+	v.origin = origin
+	for name, value := range corsHeaders(origin) {
+		v.http.Response.Header.Set(name, value)
+	}
+	return true
+}
+
+// corsHeaders lets pages of an allowed origin read an answer.
+func corsHeaders(origin string) map[string]string {
+	return map[string]string{
+		fasthttp.HeaderVary:                       "Origin",
+		fasthttp.HeaderAccessControlAllowOrigin:   origin,
+		fasthttp.HeaderAccessControlExposeHeaders: "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version",
+	}
+}
+
+// isLoopbackOrigin matches http(s)://<loopback name>[:port] and nothing longer.
+func isLoopbackOrigin(origin string) bool {
+	rest, ok := strings.CutPrefix(origin, "http://")
+	if !ok {
+		if rest, ok = strings.CutPrefix(origin, "https://"); !ok {
+			return false
+		}
+	}
+	for _, name := range []string{"localhost", "127.0.0.1", "[::1]"} {
+		if port, ok := strings.CutPrefix(rest, name); ok {
+			return port == "" || port[0] == ':' && isPort(port[1:])
+		}
+	}
+	return false
+}
+
+func isPort(s string) bool {
+	for _, c := range []byte(s) {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return 0 < len(s) && len(s) <= 5
+}
+
+// preflight answers what a browser asks before it sends a page's request. It
+// comes before the bearer check: browsers send no token with it.
+func (d door) preflight(v *visit) {
+	h := &v.http.Response.Header
+	h.Set(fasthttp.HeaderAllow, d.allow)
+	if v.origin != "" {
+		h.Set(fasthttp.HeaderAccessControlAllowMethods, d.allow)
+		h.Set(fasthttp.HeaderAccessControlAllowHeaders, "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name, Last-Event-ID")
+		h.Set(fasthttp.HeaderAccessControlMaxAge, "600")
+	}
+	v.http.SetStatusCode(fasthttp.StatusNoContent)
+}
+
+// caller is what a tool learns of the user. The scopes are copied, as the
+// principal is shared by all requests with the same token.
+func (v *visit) caller() tools.Caller {
+	p := v.principal
+	return tools.Caller{
+		Subject:  p.Subject,
+		ClientID: string(p.ClientID),
+		Scopes:   slices.Clone(p.Scopes),
+		Email:    p.Email,
+		Name:     p.Name,
+	}
+}

@@ -1,0 +1,74 @@
+package sse
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"mcp-oauth-server/crypto/artifact"
+	"mcp-oauth-server/sse/mcp"
+)
+
+// sessionHeader carries what was said at initialize. It proves nothing and is
+// never required.
+const sessionHeader = "Mcp-Session-Id"
+
+// mintSession seals the outcome of an initialize into the answer's header. If
+// that cannot be done, the client does without.
+func (e *Endpoint) mintSession(v *visit, s *mcp.Session) {
+	id, err := e.SealSession.Seal(artifact.Session{
+		Subject:      v.principal.Subject,
+		Client:       v.principal.ClientID,
+		Protocol:     s.Version,
+		Capabilities: encodeClient(s),
+	})
+	if err != nil {
+		e.Log.Error("session id not minted", "event", "session_seal", "request_id", v.id, "err", err)
+		return
+	}
+	v.http.Response.Header.Set(sessionHeader, id)
+}
+
+// session redeems the request's session id. Checks, in order:
+//
+//   - there is one, and the revision has sessions; else there is none (nil)
+//   - it was sent once, and is genuine and alive
+//   - it belongs to the user and the client of the bearer: an id of another
+//     user is no id, or a leaked one could change what a victim's requests mean
+func (e *Endpoint) session(v *visit, version mcp.Header) (s *mcp.Session, ok bool) {
+	h := v.header(sessionHeader)
+	if h.Count == 0 || !hasSessions(version) {
+		return nil, true
+	}
+	a, err := e.OpenSession.Open(h.Value)
+	if err != nil || h.Count > 1 || a.Subject != v.principal.Subject || a.Client != v.principal.ClientID {
+		return nil, false
+	}
+	s = decodeClient(a.Capabilities)
+	s.Version = a.Protocol
+	return s, true
+}
+
+// hasSessions tells the revisions with a handshake from 2026-07-28, which says
+// that the header is ignored. Without a version it is an early handshake one.
+func hasSessions(version mcp.Header) bool {
+	return version.Count == 0 || version.Value != mcp.Version20260728 && slices.Contains(mcp.Versions(), version.Value)
+}
+
+// encodeClient is the short form of what a client said of itself: capabilities
+// in hexadecimal, name and version, one per line.
+func encodeClient(s *mcp.Session) string {
+	clean := strings.NewReplacer("\n", " ")
+	return strconv.FormatUint(uint64(s.Capabilities), 16) + "\n" + clean.Replace(s.ClientName) + "\n" + clean.Replace(s.ClientVersion)
+}
+
+// decodeClient reads the short form. What it does not understand it leaves
+// empty: another replica may write a newer form.
+func decodeClient(text string) *mcp.Session {
+	lines := append(strings.SplitN(text, "\n", 3), "", "", "")
+	bits, err := strconv.ParseUint(lines[0], 16, 8)
+	if err != nil {
+		bits = 0
+	}
+	return &mcp.Session{Capabilities: mcp.Capabilities(bits), ClientName: lines[1], ClientVersion: lines[2]}
+}

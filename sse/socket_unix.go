@@ -1,0 +1,42 @@
+//go:build unix
+
+package sse
+
+import "syscall"
+
+// nonBlocking: the functions below work on this system.
+const nonBlocking = true
+
+// writeNow is one write that does not wait.
+func writeNow(fd uintptr, b []byte) (int, error) {
+	for {
+		n, err := syscall.Write(int(fd), b)
+		switch err {
+		case syscall.EINTR:
+			continue
+		case nil:
+			return n, nil
+		case syscall.EAGAIN:
+			return 0, nil
+		default:
+			return 0, err
+		}
+	}
+}
+
+// closedNow reads without waiting: the end of the stream, or an error, means
+// that the peer is gone.
+func closedNow(fd uintptr) bool {
+	var scrap [512]byte
+	for {
+		n, err := syscall.Read(int(fd), scrap[:])
+		switch err {
+		case syscall.EINTR:
+			continue
+		case nil:
+			return n == 0
+		default:
+			return err != syscall.EAGAIN
+		}
+	}
+}

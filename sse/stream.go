@@ -1,0 +1,247 @@
+package sse
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"mcp-oauth-server/crypto/artifact"
+	"mcp-oauth-server/sse/mcp"
+)
+
+const (
+	// queueSize bounds the bytes that wait for a slow reader. A frame longer
+	// than that is taken only if nothing waits before it.
+	queueSize = 64 << 10
+	// writeTime is how long a peer may take to read what waits for it.
+	writeTime = 10 * time.Second
+	// graceTime is how long a stream outlives its token. Nothing is delivered
+	// meanwhile, but a message with a newer token may still save the stream.
+	graceTime = 500 * time.Millisecond
+	// attachTime is how long fasthttp may take to hand the connection over.
+	attachTime = 10 * time.Second
+	// lifeTime bounds a stream whose token is renewed again and again. It is
+	// shorter than the life of the handle, so that no stream stays open whose
+	// messages are already refused.
+	lifeTime = artifact.SessionLife - time.Minute
+)
+
+// stream is one open event stream. All that is known of it is here and dies
+// with its socket.
+type stream struct {
+	id      string
+	subject string
+	client  artifact.Digest
+	opened  time.Time
+	// session is what the stream's initialize negotiated.
+	session atomic.Pointer[mcp.Session]
+	list    *streams
+
+	mu      sync.Mutex
+	socket  socket    // zero until attached
+	expires time.Time // of the newest token
+	queue   []byte    // waits for the socket
+	held    []byte    // waits for a newer token
+	writing int       // bytes in the hands of the writer; it runs while > 0
+	closed  bool
+	ctx     context.Context // of the stream's calls, made at the first one
+	cancel  context.CancelFunc
+}
+
+// attach gives the stream its connection and sends the first bytes.
+func (s *stream) attach(c net.Conn, first []byte) {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		c.Close() //nolint:errcheck // nobody is left to tell
+		return
+	}
+	s.socket = newSocket(c)
+	queue := s.queue
+	s.queue = nil
+	ok := s.write(append(first, queue...))
+	s.mu.Unlock()
+	if !ok {
+		s.close("write", nil)
+	}
+}
+
+// send delivers one frame, or holds it back while the token has expired. A
+// stream that cannot take it is closed: a message that is lost in silence would
+// leave the client waiting for ever.
+func (s *stream) send(frame []byte, now time.Time) {
+	s.mu.Lock()
+	waiting := len(s.queue) + len(s.held) + s.writing
+	fits, ok := waiting == 0 || waiting+len(frame) <= queueSize, true
+	switch {
+	case s.closed || !fits:
+	case !now.Before(s.expires):
+		s.held = append(s.held, frame...)
+	default:
+		ok = s.write(frame)
+	}
+	s.mu.Unlock()
+	switch {
+	case !fits:
+		s.close("slow reader", nil)
+	case !ok:
+		s.close("write", nil)
+	}
+}
+
+// beat sends a comment so that proxies keep the connection and a dead peer is
+// noticed. A stream with bytes on the way needs none.
+func (s *stream) beat() {
+	s.mu.Lock()
+	ok := s.closed || len(s.queue)+s.writing > 0 || s.socket.conn == nil || s.write(heartbeat)
+	s.mu.Unlock()
+	if !ok || s.peerGone() {
+		s.close("peer gone", nil)
+	}
+}
+
+var heartbeat = comment("keep-alive")
+
+// extend prolongs the stream's life to that of a newer token of its user. It
+// reports false if the stream is gone.
+func (s *stream) extend(expires, now time.Time) bool {
+	if s.peerGone() {
+		s.close("peer gone", nil)
+	}
+	s.mu.Lock()
+	if limit := s.opened.Add(lifeTime); expires.After(limit) {
+		expires = limit
+	}
+	if expires.After(s.expires) {
+		s.expires = expires
+	}
+	alive, ok := !s.closed && now.Before(s.expires.Add(graceTime)), true
+	if alive && len(s.held) > 0 && now.Before(s.expires) {
+		held := s.held
+		s.held = nil
+		ok = s.write(held)
+	}
+	s.mu.Unlock()
+	if !ok {
+		s.close("write", nil)
+	}
+	return alive && ok
+}
+
+// ends is the time at which the stream is closed if nothing is heard.
+func (s *stream) ends() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	end := s.expires.Add(graceTime)
+	if attach := s.opened.Add(attachTime); s.socket.conn == nil && attach.Before(end) {
+		return attach
+	}
+	return end
+}
+
+// write sends what the socket takes at once and queues the rest for a writer of
+// its own. The lock is held; nothing here blocks. False: the peer is gone.
+func (s *stream) write(frame []byte) bool {
+	if s.socket.conn == nil || s.writing > 0 {
+		s.queue = append(s.queue, frame...)
+		return true
+	}
+	n, err := s.socket.tryWrite(frame)
+	if err != nil {
+		return false
+	}
+	if rest := frame[n:]; len(rest) > 0 {
+		chunk := append([]byte(nil), rest...)
+		s.writing = len(chunk)
+		go s.drain(s.socket.conn, chunk)
+	}
+	return true
+}
+
+// drain writes what waits, until nothing does. It is the only goroutine a
+// stream ever has, for as long as its peer is behind, and writeTime at most.
+func (s *stream) drain(c net.Conn, chunk []byte) {
+	defer s.list.recovered("stream writer")
+	for len(chunk) > 0 {
+		if c.SetWriteDeadline(time.Now().Add(writeTime)) != nil { // the network's clock, not ours
+			break
+		}
+		if _, err := c.Write(chunk); err != nil {
+			break
+		}
+		chunk = s.next(c)
+	}
+	if len(chunk) > 0 {
+		s.close("slow reader", nil)
+	}
+}
+
+// next takes what was queued while the last chunk was written.
+func (s *stream) next(c net.Conn) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	chunk := s.queue
+	s.queue, s.writing = nil, len(chunk)
+	if len(chunk) == 0 {
+		// The deadline would fail the next write that does not wait. If this
+		// fails the connection is closed, and that write finds out.
+		c.SetWriteDeadline(time.Time{}) //nolint:errcheck // see above
+	}
+	return chunk
+}
+
+// peerGone asks the socket. It does not wait.
+func (s *stream) peerGone() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.closed && s.socket.peerGone()
+}
+
+// settled says that no bytes are on the way to the peer.
+func (s *stream) settled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.queue)+s.writing == 0
+}
+
+// context is cancelled when the stream closes: nobody is left to hear what its
+// calls would say.
+func (s *stream) context() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx == nil {
+		s.ctx, s.cancel = context.WithCancel(context.Background())
+		if s.closed {
+			s.cancel()
+		}
+	}
+	return s.ctx
+}
+
+// close ends the stream, once, and gives its place back. farewell is sent if
+// the socket takes it at once.
+func (s *stream) close(reason string, farewell []byte) {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return
+	}
+	s.closed = true
+	s.queue, s.held = nil, nil
+	socket := s.socket
+	if socket.conn != nil && farewell != nil && s.writing == 0 {
+		socket.tryWrite(farewell) //nolint:errcheck // best effort, the stream ends anyway
+	}
+	if s.cancel != nil {
+		s.cancel()
+	}
+	s.mu.Unlock()
+	if socket.conn != nil {
+		socket.close() // also wakes the writer
+	}
+	s.list.remove(s)
+	s.list.log.Debug("stream closed", slog.String("event", "stream_closed"), slog.String("reason", reason))
+}
