@@ -27,6 +27,15 @@ var users = []user{
 	{Username: "bob", Name: "Bob Example", Email: "bob@example.com"},
 }
 
+// Users are the names of those who can log in.
+func Users() []string {
+	var names []string
+	for _, u := range users {
+		names = append(names, u.Username)
+	}
+	return names
+}
+
 func userNamed(username string) (user, bool) {
 	for _, u := range users {
 		if u.Username == username {

@@ -1,0 +1,67 @@
+package router
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// recordRequests logs each request: refused ones at info, the others at debug.
+// The query is left out, because codes and states travel in it.
+func (h *House) recordRequests(next fasthttp.RequestHandler) fasthttp.RequestHandler {
+	return func(ctx *fasthttp.RequestCtx) {
+		next(ctx)
+		level := slog.LevelDebug
+		if ctx.Response.StatusCode() >= fasthttp.StatusBadRequest {
+			level = slog.LevelInfo
+		}
+		if !h.Log.Enabled(context.Background(), level) {
+			return
+		}
+		h.Log.LogAttrs(context.Background(), level, "request",
+			slog.String("event", "request"),
+			slog.String("method", string(ctx.Method())),
+			slog.String("path", string(ctx.Path())),
+			slog.Int("status", ctx.Response.StatusCode()),
+			slog.Duration("took", time.Since(ctx.Time())),
+			slog.String("remote", h.Remote.Addr(ctx)))
+	}
+}
+
+// Remote finds out who sent a request. X-Forwarded-For counts only as far as
+// trusted proxies wrote it; everything to the left of them is the sender's own
+// invention.
+type Remote struct {
+	Trusted []netip.Prefix // TRUSTED_PROXIES; empty means no header counts
+}
+
+// Addr returns the address of the nearest hop that is not a trusted proxy.
+func (r Remote) Addr(ctx *fasthttp.RequestCtx) string {
+	addr, err := netip.ParseAddrPort(ctx.RemoteAddr().String())
+	if err != nil {
+		return ctx.RemoteAddr().String() // an in-memory connection in a test
+	}
+	nearest := addr.Addr().Unmap()
+	hops := strings.Split(string(ctx.Request.Header.Peek(fasthttp.HeaderXForwardedFor)), ",")
+	for i := len(hops) - 1; i >= 0 && r.trusts(nearest); i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		nearest = hop.Unmap()
+	}
+	return nearest.String()
+}
+
+func (r Remote) trusts(addr netip.Addr) bool {
+	for _, p := range r.Trusted {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,35 @@
+package router
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/valyala/fasthttp"
+
+	"mcp-oauth-server/router/oauth"
+)
+
+// recoverPanics turns a panic into a 500 with a request id. Without it one bad
+// request ends the process, and with it every stream of the replica.
+func recoverPanics(log *slog.Logger, next fasthttp.RequestHandler) fasthttp.RequestHandler {
+	return func(ctx *fasthttp.RequestCtx) {
+		defer func() {
+			if cause := recover(); cause != nil {
+				id := newRequestID()
+				log.Error("request panicked", "event", "panic", "request_id", id, "path", string(ctx.Path()), "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+				ctx.Response.Reset()
+				oauth.WriteError(ctx, &oauth.Error{Code: oauth.ServerError, Description: "internal error, request id " + id, Status: fasthttp.StatusInternalServerError})
+			}
+		}()
+		next(ctx)
+	}
+}
+
+func newRequestID() string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	return hex.EncodeToString(b[:])
+}

@@ -1,0 +1,119 @@
+package router
+
+import (
+	"log/slog"
+
+	"github.com/fasthttp/router"
+	"github.com/valyala/fasthttp"
+
+	"mcp-oauth-server/router/authorize"
+	"mcp-oauth-server/router/discovery"
+	"mcp-oauth-server/router/grant"
+	"mcp-oauth-server/router/oauth"
+	"mcp-oauth-server/router/register"
+)
+
+// House is everything behind the front door.
+type House struct {
+	Site      oauth.Site
+	Landing   fasthttp.RequestHandler
+	Discovery discovery.Room
+	Register  register.Room
+	Authorize authorize.Room
+	Grant     grant.Room
+	Resource  Resource
+	Health    *Health
+	Remote    Remote
+	Log       *slog.Logger
+}
+
+// Resource is the protected MCP endpoint. Its handlers answer every method
+// themselves, because their 401 comes before their 405.
+type Resource struct {
+	SSE     fasthttp.RequestHandler // /sse
+	MCP     fasthttp.RequestHandler // /mcp, the same endpoint
+	Message fasthttp.RequestHandler // /sse/message, of the legacy transport
+}
+
+// Handler returns the server's handler: the chain around the route table.
+func (h *House) Handler() fasthttp.RequestHandler {
+	handler := h.routes()
+	handler = guardRequest(h.Site, handler)
+	handler = secureHeaders(h.Site, handler)
+	handler = h.Health.closeWhenDraining(handler)
+	handler = h.recordRequests(handler)
+	return recoverPanics(h.Log, handler)
+}
+
+// AdminHandler returns the handler of the second listener.
+func (h *House) AdminHandler() fasthttp.RequestHandler {
+	return recoverPanics(h.Log, h.Health.admin)
+}
+
+func (h *House) routes() fasthttp.RequestHandler {
+	r := router.New()
+	r.RedirectTrailingSlash = false
+	r.RedirectFixedPath = false
+	r.HandleOPTIONS = false
+	r.NotFound = notFound
+	r.MethodNotAllowed = methodNotAllowed
+
+	r.GET("/", h.Landing)
+
+	const wellKnown = "/.well-known/"
+	for _, suffix := range []string{"", "/sse", "/mcp"} {
+		public(r, fasthttp.MethodGet, wellKnown+"oauth-authorization-server"+suffix, h.Discovery.AuthorizationServer)
+	}
+	for suffix, path := range map[string]string{"": "/sse", "/sse": "/sse", "/sse/": "/sse", "/mcp": "/mcp", "/mcp/": "/mcp"} {
+		public(r, fasthttp.MethodGet, wellKnown+"oauth-protected-resource"+suffix, h.Discovery.ProtectedResource(path))
+	}
+	public(r, fasthttp.MethodGet, "/jwks.json", h.Discovery.JWKS)
+	public(r, fasthttp.MethodPost, "/register", h.Register.Register)
+	public(r, fasthttp.MethodPost, "/token", h.Grant.Token)
+
+	r.GET("/authorize", h.Authorize.Authorize)
+	r.POST("/consent", h.Authorize.Consent)
+	r.GET("/callback", h.Authorize.Callback)
+	r.POST("/callback", h.Authorize.CallbackForm)
+
+	for path, handler := range map[string]fasthttp.RequestHandler{
+		"/sse": h.Resource.SSE, "/sse/": h.Resource.SSE,
+		"/mcp": h.Resource.MCP, "/mcp/": h.Resource.MCP,
+		"/sse/message": h.Resource.Message,
+	} {
+		r.ANY(path, handler)
+	}
+
+	r.GET("/healthz", h.Health.Live)
+	r.GET("/readyz", h.Health.Ready)
+	return r.Handler
+}
+
+// public routes a handler that any web page may call: it uses no cookie, so
+// CORS is open and without credentials.
+func public(r *router.Router, method, path string, handler fasthttp.RequestHandler) {
+	r.Handle(method, path, func(ctx *fasthttp.RequestCtx) {
+		allowAnyOrigin(ctx)
+		handler(ctx)
+	})
+	r.OPTIONS(path, func(ctx *fasthttp.RequestCtx) {
+		allowAnyOrigin(ctx)
+		ctx.Response.Header.Set(fasthttp.HeaderAccessControlAllowMethods, method)
+		ctx.Response.Header.Set(fasthttp.HeaderAccessControlAllowHeaders, "Authorization, Content-Type, Accept, MCP-Protocol-Version")
+		ctx.Response.Header.Set(fasthttp.HeaderAccessControlMaxAge, "600")
+		ctx.SetStatusCode(fasthttp.StatusNoContent)
+	})
+}
+
+func allowAnyOrigin(ctx *fasthttp.RequestCtx) {
+	ctx.Response.Header.Set(fasthttp.HeaderAccessControlAllowOrigin, "*")
+}
+
+func notFound(ctx *fasthttp.RequestCtx) {
+	oauth.WriteError(ctx, &oauth.Error{Code: "not_found", Description: "there is nothing at this path", Status: fasthttp.StatusNotFound})
+}
+
+func methodNotAllowed(ctx *fasthttp.RequestCtx) {
+	allow := string(ctx.Response.Header.Peek(fasthttp.HeaderAllow))
+	oauth.WriteError(ctx, &oauth.Error{Code: oauth.InvalidRequest, Description: "this path answers " + allow + " only", Status: fasthttp.StatusMethodNotAllowed})
+}
