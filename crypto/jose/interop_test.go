@@ -87,7 +87,7 @@ func jwxSeal(t *testing.T, r *jose.Ring, p jose.Profile, payload []byte, more ..
 	return jwxEncrypt(t, r, p, payload, more...)
 }
 
-func jwxSign(t *testing.T, p jose.Profile, key any, id string, payload []byte) []byte {
+func jwxSign(t testing.TB, p jose.Profile, key any, id string, payload []byte) []byte {
 	t.Helper()
 	h := jws.NewHeaders()
 	must(t, h.Set("typ", p.Type))

@@ -26,8 +26,8 @@ func precheck(p Profile, token string) (kid string, err error) {
 	prefix, suffix := p.outerParts()
 	kid, found := strings.CutPrefix(decode(parts[0]), prefix)
 	kid, ended := strings.CutSuffix(kid, suffix)
-	if !found || !ended || !canonical(parts...) {
-		return "", ErrMalformed
+	if !found || !ended || strings.ContainsAny(kid, `"\`) || !canonical(parts...) {
+		return "", ErrMalformed // a quote in the kid would be another header
 	}
 	return kid, nil
 }
