@@ -25,14 +25,14 @@ type reset struct{ Client, How, Command string }
 // safe way to tell it.
 var resets = []reset{
 	{"Cursor", "MCP settings, this server, Logout; or in the command palette", "Cursor: Clear All MCP Tokens"},
-	{"VS Code", "in the command palette", "Authentication: Remove Dynamic Authentication Providers"},
-	{"Claude Code", "run", "claude mcp logout NAME"},
-	{"Claude, ChatGPT", "disconnect this connector and connect it again", ""},
-	{"Codex", "run", "codex mcp logout NAME"},
-	{"Gemini CLI", "delete the file below, then run /mcp auth NAME", "~/.gemini/mcp-oauth-tokens*.json"},
-	{"OpenCode", "run", "opencode mcp logout NAME"},
-	{"mcp-remote", "run", "rm -rf ~/.mcp-auth"},
-	{"MCP Inspector", "start it with", "--relogin"},
+	{"VS Code", "In the command palette", "Authentication: Remove Dynamic Authentication Providers"},
+	{"Claude Code", "Run", "claude mcp logout NAME"},
+	{"Claude, ChatGPT", "Disconnect this connector and connect it again", ""},
+	{"Codex", "Run", "codex mcp logout NAME"},
+	{"Gemini CLI", "Delete the file below, then run /mcp auth NAME", "~/.gemini/mcp-oauth-tokens*.json"},
+	{"OpenCode", "Run", "opencode mcp logout NAME"},
+	{"mcp-remote", "Run", "rm -rf ~/.mcp-auth"},
+	{"MCP Inspector", "Start it with", "--relogin"},
 }
 
 // Fault answers with a page that says what happened and what to do.
