@@ -64,7 +64,7 @@ func (h *House) routes() fasthttp.RequestHandler {
 	for _, suffix := range []string{"", "/sse", "/mcp"} {
 		public(r, fasthttp.MethodGet, wellKnown+"oauth-authorization-server"+suffix, h.Discovery.AuthorizationServer)
 	}
-	for suffix, path := range map[string]string{"": "/sse", "/sse": "/sse", "/sse/": "/sse", "/mcp": "/mcp", "/mcp/": "/mcp"} {
+	for suffix, path := range map[string]string{"": "/sse", "/sse": "/sse", "/mcp": "/mcp"} {
 		public(r, fasthttp.MethodGet, wellKnown+"oauth-protected-resource"+suffix, h.Discovery.ProtectedResource(path))
 	}
 	public(r, fasthttp.MethodGet, "/jwks.json", h.Discovery.JWKS)
@@ -76,17 +76,25 @@ func (h *House) routes() fasthttp.RequestHandler {
 	r.GET("/callback", h.Authorize.Callback)
 	r.POST("/callback", h.Authorize.CallbackForm)
 
-	for path, handler := range map[string]fasthttp.RequestHandler{
-		"/sse": h.Resource.SSE, "/sse/": h.Resource.SSE,
-		"/mcp": h.Resource.MCP, "/mcp/": h.Resource.MCP,
-		"/sse/message": h.Resource.Message,
-	} {
-		r.ANY(path, handler)
-	}
+	r.ANY("/sse", h.Resource.SSE)
+	r.ANY("/mcp", h.Resource.MCP)
+	r.ANY("/sse/message", h.Resource.Message)
 
 	r.GET("/healthz", h.Health.Live)
 	r.GET("/readyz", h.Health.Ready)
-	return r.Handler
+	return ignoreResourceSlash(r.Handler)
+}
+
+// ignoreResourceSlash makes /sse/ the same as /sse, and its document the same,
+// because people type either. The router cannot hold both spellings.
+func ignoreResourceSlash(next fasthttp.RequestHandler) fasthttp.RequestHandler {
+	return func(ctx *fasthttp.RequestCtx) {
+		switch path := string(ctx.URI().PathOriginal()); path {
+		case "/sse/", "/mcp/", "/.well-known/oauth-protected-resource/sse/", "/.well-known/oauth-protected-resource/mcp/":
+			ctx.URI().SetPath(path[:len(path)-1])
+		}
+		next(ctx)
+	}
 }
 
 // public routes a handler that any web page may call: it uses no cookie, so
