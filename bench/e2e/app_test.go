@@ -99,7 +99,7 @@ func (a *app) authorize(t *testing.T) {
 	secrets.add(a.verifier, a.state)
 	a.consent = a.browser.open(t, a.authorizeURL())
 	if a.consent.status != http.StatusOK || a.consent.form == nil {
-		t.Fatalf("GET /authorize answers %d and no consent page:\n%s", a.consent.status, a.consent.body)
+		t.Fatalf("GET /authorize answers %d and no consent page:\n%s", a.consent.status, a.consent.text())
 	}
 }
 
@@ -122,7 +122,7 @@ func (a *app) approve(t *testing.T) {
 	t.Helper()
 	a.toProvider = a.browser.submit(t, a.consent, "approve")
 	if a.toProvider.location == nil {
-		t.Fatalf("POST /consent answers %d and no redirect:\n%s", a.toProvider.status, a.toProvider.body)
+		t.Fatalf("POST /consent answers %d and no redirect:\n%s", a.toProvider.status, a.toProvider.text())
 	}
 	secrets.add(a.toProvider.location.Query().Get("state"), a.toProvider.location.Query().Get("nonce"))
 }
@@ -137,7 +137,7 @@ func (a *app) returnToClient(t *testing.T) {
 	t.Helper()
 	p := a.browser.open(t, a.callback.String())
 	if p.location == nil || !strings.HasPrefix(p.location.String(), a.redirect+"?") {
-		t.Fatalf("GET /callback answers %d and does not return to the client:\n%s", p.status, p.body)
+		t.Fatalf("GET /callback answers %d and does not return to the client:\n%s", p.status, p.text())
 	}
 	answer := p.location.Query()
 	if answer.Get("state") != a.state || answer.Get("iss") != a.base || answer.Get("error") != "" {

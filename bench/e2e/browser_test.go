@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -63,7 +62,7 @@ func (b *browser) open(t *testing.T, target string) *page {
 func (b *browser) follow(t *testing.T, p *page) *page {
 	t.Helper()
 	if p.location == nil {
-		t.Fatalf("%s answers %d and no redirect:\n%s", p.url.Path, p.status, p.body)
+		t.Fatalf("%s answers %d and no redirect:\n%s", p.url.Path, p.status, p.text())
 	}
 	return b.open(t, p.location.String())
 }
@@ -73,7 +72,7 @@ func (b *browser) follow(t *testing.T, p *page) *page {
 func (b *browser) submit(t *testing.T, p *page, button string) *page {
 	t.Helper()
 	if p.form == nil {
-		t.Fatalf("%s answers %d without a form:\n%s", p.url.Path, p.status, p.body)
+		t.Fatalf("%s answers %d without a form:\n%s", p.url.Path, p.status, p.text())
 	}
 	return b.post(t, p.form.action.String(), b.fill(t, p.form, button), p.url)
 }
@@ -130,7 +129,7 @@ func (b *browser) signIn(t *testing.T, p *page, back string) *url.URL {
 			p = b.follow(t, p)
 		default:
 			if p.status >= 400 {
-				t.Fatalf("the identity provider answers %d:\n%s", p.status, p.body)
+				t.Fatalf("the identity provider answers %d:\n%s", p.status, p.text())
 			}
 			p = b.submit(t, p, "")
 		}
@@ -189,6 +188,30 @@ func firstForm(p *page) *form {
 	return nil
 }
 
+// text is what a person reads on the page, for the message of a test that fails.
+func (p *page) text() string {
+	root, err := html.Parse(strings.NewReader(p.body))
+	if err != nil {
+		return p.body
+	}
+	return strings.Join(strings.Fields(content(root)), " ")
+}
+
+// link returns the target of the first link that starts with a prefix, or nil.
+func (p *page) link(prefix string) *url.URL {
+	root, err := html.Parse(strings.NewReader(p.body))
+	if err != nil {
+		return nil
+	}
+	for n := range root.Descendants() {
+		if target := attribute(n, "href"); n.Data == "a" && strings.HasPrefix(target, prefix) {
+			u, _ := p.url.Parse(target)
+			return u
+		}
+	}
+	return nil
+}
+
 func attribute(n *html.Node, name string) string {
 	for _, a := range n.Attr {
 		if a.Key == name {
@@ -201,8 +224,8 @@ func attribute(n *html.Node, name string) string {
 func content(n *html.Node) string {
 	var text strings.Builder
 	for d := range n.Descendants() {
-		if d.Type == html.TextNode {
-			fmt.Fprint(&text, d.Data)
+		if d.Type == html.TextNode && d.Parent.Data != "style" {
+			text.WriteString(d.Data)
 		}
 	}
 	return strings.TrimSpace(text.String())

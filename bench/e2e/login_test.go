@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -53,7 +54,8 @@ func TestCursorLogsInOverOIDCProvider(t *testing.T) {
 	}
 }
 
-// A person who says no, and a person the operator does not let in, are told so, and the client learns it.
+// A person who says no goes back to the client, which learns it. A person whom the operator does not let in is told so
+// on a page, from which a link tells the client.
 func TestDenialReachesTheClient(t *testing.T) {
 	t.Parallel()
 	server := startDevServer(t, "ALLOWED_EMAILS=alice@example.com")
@@ -62,14 +64,10 @@ func TestDenialReachesTheClient(t *testing.T) {
 		a := newApp(server.url(), "alice")
 		a.register(t)
 		a.authorize(t)
-		a.expectDenied(t, a.browser.submit(t, a.consent, "deny"))
+		a.expectDenied(t, a.browser.submit(t, a.consent, "deny").location)
 	})
 	t.Run("by the operator", func(t *testing.T) {
-		a := newApp(server.url(), "bob")
-		for _, step := range a.steps()[:4] {
-			step.do(t)
-		}
-		a.expectDenied(t, a.browser.open(t, a.callback.String()))
+		newApp(server.url(), "bob").expectShutOut(t)
 	})
 	t.Run("alice is let in", func(t *testing.T) {
 		a := newApp(server.url(), "alice")
@@ -78,29 +76,39 @@ func TestDenialReachesTheClient(t *testing.T) {
 	})
 }
 
-func (a *app) expectDenied(t *testing.T, p *page) {
-	t.Helper()
-	if p.location == nil || !strings.HasPrefix(p.location.String(), a.redirect+"?") {
-		t.Fatalf("%d, and no redirect to the client:\n%s", p.status, p.body)
-	}
-	answer := p.location.Query()
-	if answer.Get("error") != "access_denied" || answer.Get("state") != a.state || answer.Get("iss") != a.base || answer.Has("code") {
-		t.Errorf("the client is told error %q, iss %q, our state: %t, a code: %t",
-			answer.Get("error"), answer.Get("iss"), answer.Get("state") == a.state, answer.Has("code"))
-	}
-}
-
 // An e-mail address that the provider has not verified opens no door: bob's is such a one at oidc-provider.
 func TestUnverifiedEmailIsNotLetIn(t *testing.T) {
 	t.Parallel()
 	server := newReplica(t, []string{"ALLOWED_EMAILS=alice@example.com,bob@example.com"})
 	server.env = append(server.env, startIdP(t, server.url())...)
 	server.start(t)
-	a := newApp(server.url(), "bob")
+	newApp(server.url(), "bob").expectShutOut(t)
+}
+
+// expectShutOut logs in and wants to be refused after it, in words that name the account.
+func (a *app) expectShutOut(t *testing.T) {
+	t.Helper()
 	for _, step := range a.steps()[:4] {
 		step.do(t)
 	}
-	a.expectDenied(t, a.browser.open(t, a.callback.String()))
+	p := a.browser.open(t, a.callback.String())
+	if p.status != http.StatusForbidden || !strings.Contains(p.text(), a.browser.user+"@example.com") {
+		t.Errorf("a user who is not allowed sees %d: %s", p.status, p.text())
+	}
+	a.expectDenied(t, p.link(a.redirect))
+}
+
+// expectDenied checks that the client would learn that access was denied, and nothing else.
+func (a *app) expectDenied(t *testing.T, back *url.URL) {
+	t.Helper()
+	if back == nil || !strings.HasPrefix(back.String(), a.redirect+"?") {
+		t.Fatalf("no way back to the client")
+	}
+	answer := back.Query()
+	if answer.Get("error") != "access_denied" || answer.Get("state") != a.state || answer.Get("iss") != a.base || answer.Has("code") {
+		t.Errorf("the client is told error %q, iss %q, our state: %t, a code: %t",
+			answer.Get("error"), answer.Get("iss"), answer.Get("state") == a.state, answer.Has("code"))
+	}
 }
 
 // A code is good for the holder of the verifier, once; a forged callback is good for nothing.
