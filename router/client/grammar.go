@@ -87,7 +87,7 @@ func (r redirect) checkAuthority() error {
 			return errors.New("is http on something else than localhost, 127.0.0.1 or [::1]; use https")
 		}
 		return nil
-	case r.authority == "" && len(r.path) < 2:
+	case r.authority == "" && r.path == "":
 		return errors.New("has nothing behind its scheme")
 	case r.authority == "" && r.path[0] != '/':
 		return errors.New("has no slash behind its scheme")

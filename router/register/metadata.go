@@ -25,7 +25,6 @@ const (
 	maxURI          = 2048    // characters of client_uri and its like
 	maxScope        = 2 << 10 // characters
 	maxKeyword      = 64      // characters of an enumerated value
-	maxStatement    = MaxBody // characters of a software_statement, refused anyway
 )
 
 // authMethods are the registered values of token_endpoint_auth_method (RFC 7591
@@ -201,18 +200,23 @@ func invisible(r rune) bool {
 	return !unicode.IsGraphic(r) || unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) || r == unicode.ReplacementChar
 }
 
+// readAbout takes the addresses that tell about a client. A page may link to
+// them, so they must not be script or something inside a network.
 func (m *metadata) readAbout(in members, _ oauth.Site) *oauth.Error {
-	for name, field := range map[string]*string{
-		"client_uri": &m.ClientURI, "logo_uri": &m.LogoURI, "tos_uri": &m.TermsURI, "policy_uri": &m.PolicyURI,
+	for _, about := range []struct {
+		name string
+		uri  *string
+	}{
+		{"client_uri", &m.ClientURI}, {"logo_uri", &m.LogoURI}, {"tos_uri", &m.TermsURI}, {"policy_uri", &m.PolicyURI},
 	} {
-		uri, err := in.text(name, maxURI)
+		uri, err := in.text(about.name, maxURI)
 		if err != nil {
 			return err
 		}
 		if uri != "" && !isWebPage(uri) {
-			return invalid(name + " is not an https URL")
+			return invalid(about.name + " is not an https URL")
 		}
-		*field = uri
+		*about.uri = uri
 	}
 	return nil
 }
