@@ -44,6 +44,9 @@ func (s serveCommand) Run() error {
 	if len(faults) > 0 {
 		return usageError{faults}
 	}
+	// Libraries that log on their own account quote what they handle: states,
+	// codes. What we want to know of them comes back as errors.
+	slog.SetDefault(slog.New(slog.DiscardHandler))
 	if c.Dev {
 		idp, err := startDevelopmentProvider(&c, log)
 		if err != nil {
