@@ -47,12 +47,13 @@ func parsePair(pair string) (name, value string, err error) {
 	rawName, rawValue, _ := strings.Cut(pair, "=")
 	name, err1 := url.QueryUnescape(rawName)
 	value, err2 := url.QueryUnescape(rawValue)
-	text := name + value
-	if err1 != nil || err2 != nil || strings.Contains(pair, ";") || strings.Contains(text, "\x00") || !utf8.ValidString(text) {
+	if err1 != nil || err2 != nil || strings.Contains(pair, ";") || !isText(name) || !isText(value) {
 		return "", "", ErrParams
 	}
 	return name, value, nil
 }
+
+func isText(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 
 // Get returns a parameter, "" when it is absent or repeated.
 func (p Params) Get(name string) string {

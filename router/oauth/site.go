@@ -38,6 +38,9 @@ func NewSite(serverURL string) (Site, error) {
 	case u.Host != strings.ToLower(u.Host) || u.Scheme+"://"+u.Host != serverURL:
 		return Site{}, errors.New("is not in its plain form: lower case, like https://mcp.example.com")
 	}
+	if origin(u.Scheme, u.Host) != serverURL {
+		return Site{}, errors.New("names its scheme's default port; clients compare the issuer byte by byte, so leave the port out")
+	}
 	s := Site{scheme: u.Scheme, host: u.Host}
 	if p := u.Port(); p != "" {
 		s.port = ":" + p
