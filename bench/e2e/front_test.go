@@ -23,6 +23,7 @@ type front struct {
 	turn     atomic.Uint64
 	last     atomic.Int64 // index of the backend that got the latest request
 	requests []atomic.Int64
+	log      logBuffer // what went wrong
 }
 
 // The two ways to choose.
@@ -74,7 +75,12 @@ func (f *front) serve(t *testing.T, tlsConfig *tls.Config, replicas []*replica) 
 	}
 	server := &http.Server{Handler: f.handler(), ReadHeaderTimeout: 10 * time.Second}
 	go server.Serve(listener)
-	t.Cleanup(func() { server.Close() })
+	t.Cleanup(func() {
+		server.Close()
+		if t.Failed() {
+			t.Logf("log of the front:\n%s", f.log.String())
+		}
+	})
 }
 
 func (f *front) handler() http.Handler {
@@ -87,13 +93,13 @@ func (f *front) handler() http.Handler {
 		// A new connection per request: a pooled one to a replica that was just killed would fail a request that the
 		// other replica could have answered.
 		Transport: &http.Transport{DisableKeepAlives: true},
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
-			w.WriteHeader(http.StatusBadGateway)
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			http.Error(w, fmt.Sprintf("the front: %s %s: %v", r.Method, r.URL.Path, err), http.StatusBadGateway)
+			fmt.Fprintf(&f.log, "%s %s: %v\n", r.Method, r.URL.Path, err)
 		},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		addAffinity(r)
-		backend, err := f.pick(r)
+		backend, err := f.place(r)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
@@ -102,14 +108,22 @@ func (f *front) handler() http.Handler {
 	})
 }
 
-// addAffinity gives a new legacy stream a session parameter. The server repeats it in the URL of the messages, so all
-// requests of one stream carry the same value and can be hashed.
-func addAffinity(r *http.Request) {
+// place picks the backend of a request. A new legacy stream is given a session parameter first: the server repeats it
+// in the URL of the messages, so all requests of one stream carry the same value and can be hashed. A value whose
+// replica is down is not given out, or the messages would move away from the stream when that replica is back.
+func (f *front) place(r *http.Request) (string, error) {
 	query := r.URL.Query()
-	if r.Method == http.MethodGet && (r.URL.Path == "/sse" || r.URL.Path == "/mcp") && !query.Has("session") {
+	if r.Method != http.MethodGet || r.URL.Path != "/sse" || query.Has("session") {
+		return f.pick(r)
+	}
+	for range 100 {
 		query.Set("session", rand.Text())
 		r.URL.RawQuery = query.Encode()
+		if preferred := f.choose(f, r) % len(f.backends); accepts(f.backends[preferred]) {
+			break
+		}
 	}
+	return f.pick(r)
 }
 
 // pick returns the chosen backend, or the next one that accepts connections.
@@ -117,16 +131,22 @@ func (f *front) pick(r *http.Request) (string, error) {
 	first := f.choose(f, r)
 	for i := range f.backends {
 		at := (first + i) % len(f.backends)
-		conn, err := net.DialTimeout("tcp", f.backends[at], time.Second)
-		if err != nil {
-			continue
+		if accepts(f.backends[at]) {
+			f.last.Store(int64(at))
+			f.requests[at].Add(1)
+			return f.backends[at], nil
 		}
-		conn.Close()
-		f.last.Store(int64(at))
-		f.requests[at].Add(1)
-		return f.backends[at], nil
 	}
 	return "", errors.New("no replica accepts connections")
+}
+
+func accepts(addr string) bool {
+	conn, err := net.DialTimeout("tcp", addr, time.Second)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
 }
 
 // spread fails the test unless every replica was given a request: a round robin that is none proves nothing.

@@ -145,7 +145,7 @@ func checkTools(t *testing.T, session *mcp.ClientSession) {
 	}{
 		{"echo", map[string]any{"message": "hé"}, "echoed_message", "hé"},
 		{"sum", map[string]any{"a": 19.5, "b": -2}, "result", 17.5},
-		{"stock_price", map[string]any{"symbol": "goog"}, "currency", "USD"},
+		{"stock_price", map[string]any{"symbol": "aapl"}, "currency", "USD"},
 	} {
 		result, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: test.tool, Arguments: test.arguments})
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 // replica is the server as a process. Its port and environment outlive the process, so that it can be started again.
 type replica struct {
 	*process
+	owner       *testing.T // the test at whose end it is killed, whoever restarts it in between
 	port, admin int
 	env         []string
 	args        []string
@@ -31,7 +32,7 @@ func (r *replica) adminURL() string { return fmt.Sprintf("http://127.0.0.1:%d", 
 // newReplica prepares a replica on free ports without starting it. env holds NAME=value pairs.
 func newReplica(t *testing.T, env []string, args ...string) *replica {
 	t.Helper()
-	r := &replica{port: freePort(t), admin: freePort(t), args: args, dir: t.TempDir()}
+	r := &replica{owner: t, port: freePort(t), admin: freePort(t), args: args, dir: t.TempDir()}
 	r.env = append([]string{
 		fmt.Sprintf("PORT=%d", r.port),
 		fmt.Sprintf("ADMIN_ADDR=127.0.0.1:%d", r.admin),
@@ -50,13 +51,13 @@ func startReplica(t *testing.T, env []string, args ...string) *replica {
 // start runs the server until it says it is ready. When the test ends, its log is searched for secrets and crashes.
 func (r *replica) start(t *testing.T) {
 	t.Helper()
-	r.process = spawn(t, r.dir, r.env, binary, r.args...)
+	r.process = spawn(r.owner, r.dir, r.env, binary, r.args...)
 	p := r.process
-	t.Cleanup(func() {
+	r.owner.Cleanup(func() {
 		p.kill()
-		checkLog(t, p.output.String())
-		if t.Failed() {
-			t.Logf("log of the replica on port %d:\n%s", r.port, p.output.String())
+		checkLog(r.owner, p.output.String())
+		if r.owner.Failed() {
+			r.owner.Logf("log of the replica on port %d:\n%s", r.port, p.output.String())
 		}
 	})
 	eventually(t, startTimeout, "the server is ready", func() error {

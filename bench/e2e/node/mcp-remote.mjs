@@ -16,31 +16,6 @@ const transport = { default: [], 'sse-only': ['--transport', 'sse-only'] }[kind]
 const home = mkdtempSync(join(tmpdir(), 'mcp-remote-e2e-'))
 process.on('exit', () => rmSync(home, { recursive: true, force: true }))
 
-await run(`mcp-remote ${kind}`, async () => {
-  const bridge = new Bridge(await freePort())
-  try {
-    const hello = await bridge.request('initialize', {
-      protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'e2e-mcp-remote', version: '1.0.0' },
-    }, LOGIN_TIMEOUT)
-    bridge.notify('notifications/initialized')
-    const call = (name, args) => bridge.request('tools/call', { name, arguments: args })
-    const tools = await useTools(async () => (await bridge.request('tools/list')).tools, call)
-
-    const spent = spoilAccessToken()
-    await callAll(call)
-    const fresh = tokens()
-    check(fresh.refresh_token && fresh.refresh_token !== spent, 'the refresh token was not rotated')
-
-    const steps = await obeySteps(call)
-    equal(bridge.authorizations, 1, 'number of logins')
-    return { protocol: hello.protocolVersion, server: hello.serverInfo?.name, tools, steps, authorizations: bridge.authorizations, pages: bridge.browser.pages.length }
-  } catch (error) {
-    throw new Error(`${error.message}\n${bridge.log.slice(-30).join('\n')}`, { cause: error })
-  } finally {
-    bridge.stop()
-  }
-})
-
 /** The bridge's process, and JSON-RPC with it. */
 class Bridge {
   browser = new Browser()
@@ -134,3 +109,28 @@ function freePort() {
     })
   })
 }
+
+await run(`mcp-remote ${kind}`, async () => {
+  const bridge = new Bridge(await freePort())
+  try {
+    const hello = await bridge.request('initialize', {
+      protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'e2e-mcp-remote', version: '1.0.0' },
+    }, LOGIN_TIMEOUT)
+    bridge.notify('notifications/initialized')
+    const call = (name, args) => bridge.request('tools/call', { name, arguments: args })
+    const tools = await useTools(async () => (await bridge.request('tools/list')).tools, call)
+
+    const spent = spoilAccessToken()
+    await callAll(call)
+    const fresh = tokens()
+    check(fresh.refresh_token && fresh.refresh_token !== spent, 'the refresh token was not rotated')
+
+    const steps = await obeySteps(call)
+    equal(bridge.authorizations, 1, 'number of logins')
+    return { protocol: hello.protocolVersion, server: hello.serverInfo?.name, tools, steps, authorizations: bridge.authorizations, pages: bridge.browser.pages.length }
+  } catch (error) {
+    throw new Error(`${error.message}\n${bridge.log.slice(-30).join('\n')}`, { cause: error })
+  } finally {
+    bridge.stop()
+  }
+})

@@ -45,7 +45,9 @@ await run('oauth4webapi', async () => {
   const fresh = await oauth.refreshTokenGrantRequest(as, client, oauth.None(), tokens.refresh_token, options)
     .then(response => oauth.processRefreshTokenResponse(as, client, response))
   check(fresh.refresh_token && fresh.refresh_token !== tokens.refresh_token, 'the refresh token was not rotated')
-  await callAll(rawClient(sender(fresh.access_token)).call)
+  const renewed = rawClient(sender(fresh.access_token))
+  await renewed.initialize()
+  await callAll(renewed.call)
   return { tools, pages: browser.pages.length, scope: fresh.scope }
 })
 

@@ -29,7 +29,7 @@ await run(`sdk1 ${kind}`, async () => {
 
   const steps = await obeySteps(call)
   equal(host.authorizations, 1, 'number of logins')
-  const seen = { protocol: transport.protocolVersion, server: client.getServerVersion()?.name, tools, steps, ...host.summary() }
+  const seen = { protocol: transport.protocolVersion ?? transport._protocolVersion, server: client.getServerVersion()?.name, tools, steps, ...host.summary() }
   await client.close()
   return seen
 })
