@@ -5,6 +5,12 @@
 // It keeps nothing between two calls of [Server.Handle]. What a client said at
 // initialize is in the [Session] that the transport seals into a header and
 // opens again on any replica; a client that lost it is served all the same.
+// What a half-done 2026-07-28 call has learned travels with the client, sealed
+// ([State]).
+//
+// While a request is served, progress, log messages and questions to the client
+// leave through its [Conversation]; what a client sends besides requests comes
+// back to the transport in the [Reply]: answers, cancellations, subscriptions.
 //
 // A request passes these steps in this order: depth, JSON syntax, envelope,
 // revision (from the headers, _meta and the session), mirrored headers, method,
@@ -12,6 +18,7 @@
 package mcp
 
 import (
+	"context"
 	"log/slog"
 
 	"mcp-oauth-server/tools"
@@ -30,6 +37,16 @@ type Server struct {
 	Tools *tools.Registry
 	// Log receives what clients must not see: panics and their stacks. REQUIRED.
 	Log *slog.Logger
+	// SealState makes the requestState of an input_required result, and OpenState
+	// opens one: it refuses a forged and an expired one. Whom and what it was made
+	// for is checked here. Without them tools cannot ask clients of 2026-07-28.
+	SealState func(State) (string, error)
+	OpenState func(string) (State, error)
+	// Announce tells all streams of all replicas of a change; the transport sends
+	// [Listen.Frame] on each that listens. Without it no change is advertised.
+	Announce func(tools.Change)
+	// PageSize is the largest number of entries in one page of a list; 100 if 0.
+	PageSize int
 }
 
 // Transport is how the client is connected.
@@ -64,12 +81,42 @@ type Request struct {
 	// ProtocolVersion, Method and Name are the headers MCP-Protocol-Version,
 	// Mcp-Method and Mcp-Name.
 	ProtocolVersion, Method, Name Header
+	// Params are the headers Mcp-Param-*, by the lower-case rest of their names.
+	// Nil if there are none.
+	Params map[string]Header
 	// Session is what a former initialize left: opened from Mcp-Session-Id, or
 	// kept by a legacy stream for its own messages. Nil if there is none, or if
 	// it does not belong to the caller.
 	Session *Session
 	// Transport is how the client is connected.
 	Transport Transport
+	// Conversation is the way to the client while the request is served; the
+	// messages of a batch share it. Nil where the transport has none: then
+	// progress and log messages are dropped and nothing can be asked.
+	Conversation Conversation
+}
+
+// Conversation is the way to the client while one request is served. It is used
+// from several goroutines, and never after Handle has returned. Messages are
+// whole JSON-RPC messages on one line and are not kept.
+type Conversation interface {
+	// Notify puts a notification on the request's response stream. The first one
+	// turns a plain JSON answer into an event stream. An error says that it cannot
+	// be delivered; nobody is told.
+	Notify(message []byte) error
+	// NewID returns the id for a request of ours. It is opaque text without need
+	// for JSON escapes, hard to guess, and leads the answer from any replica to
+	// this conversation.
+	NewID() string
+	// Ask sends a request of ours with an id of NewID and waits for the client's
+	// response, which may arrive at another replica: the whole message as it was
+	// received ([Answer.Body]). It ends with ctx.
+	Ask(ctx context.Context, id string, message []byte) (response []byte, err error)
+	// Begin announces a request that may run for a while, by the JSON text of its
+	// id. Until end is called, a [Reply.Cancels] with this id, of the same user
+	// and client, cancels the returned context. Used in the revisions up to
+	// 2025-11-25 only: later ones cancel by closing the stream.
+	Begin(ctx context.Context, requestID string) (run context.Context, end func())
 }
 
 // Outcome is the class of a reply; the transport maps it to an HTTP status.
@@ -84,17 +131,56 @@ const (
 	BadRequest
 	// NotFound is 404 with a body: the method does not exist (2026-07-28).
 	NotFound
+	// Cancelled has no body: the request was cancelled and must not be answered.
+	// The transport ends the response stream, or answers 202.
+	Cancelled
+	// Listening is 200 with an event stream that stays open: see Reply.Listen.
+	Listening
 )
 
 // Reply is the answer to one Request.
 type Reply struct {
 	Outcome Outcome
 	// Body is one JSON-RPC message (or a batch of them, 2025-03-26) on one line;
-	// empty if and only if Outcome is Accepted.
+	// empty if Outcome is Accepted, Cancelled or Listening.
 	Body []byte
-	// Session is set by a successful initialize and by nothing else. The
-	// transport seals it into Mcp-Session-Id, or keeps it for the legacy stream.
+	// Session is set by a successful initialize, and by logging/setLevel when the
+	// request came with one. The transport seals it into Mcp-Session-Id, or keeps
+	// it for the legacy stream.
 	Session *Session
+	// Answers are responses of the client to requests of ours. The transport
+	// delivers them to [Conversation.Ask], on whatever replica it waits, and
+	// replaces Accepted by an error if nobody does.
+	Answers []Answer
+	// Cancels name requests of the same user and client that are to be cancelled
+	// ([Conversation.Begin]). One that is not found is ignored.
+	Cancels []string
+	// Listen is set if and only if Outcome is Listening.
+	Listen *Listen
+}
+
+// Answer is a client's response to a request of ours.
+type Answer struct {
+	// ID is the id we gave it. A client may send anything here; what no Ask waits
+	// for is no answer.
+	ID string
+	// Body is the whole JSON-RPC message, checked for syntax only.
+	Body []byte
+}
+
+// State is what a request of 2026-07-28 that waits for the client's input has
+// learned so far. The client keeps it, sealed, and sends it back.
+type State struct {
+	// Subject and Client are the user and the client it was made for.
+	Subject, Client string
+	// Method is the method of the request: tools/call, prompts/get, resources/read.
+	Method string
+	// Digest is the SHA-256, in base64url, of what was to be called with which
+	// arguments.
+	Digest string
+	// Payload is the answers so far and the questions that are open, at most
+	// 32 KiB of JSON.
+	Payload []byte
 }
 
 // Session is what the server wants to know again of an initialize. It is no
@@ -108,6 +194,9 @@ type Session struct {
 	ClientName, ClientVersion string
 	// Capabilities are what the client can do for the server.
 	Capabilities Capabilities
+	// LogLevel is the least severe level the client wants to hear of, as set by
+	// logging/setLevel: 1 (debug) to 8 (emergency). 0 if it never said.
+	LogLevel uint8
 }
 
 // Capabilities is the set of things a client declared it can do for a server.
