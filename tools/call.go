@@ -6,41 +6,81 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Call is one call of a tool.
+// Call is one call of a handler.
 type Call struct {
-	// Name is the tool's name.
+	// Name is the tool's or the prompt's name, or the resource's URI.
 	Name string
 	// Arguments is a JSON object; empty means {}. It must stay unchanged even
-	// after Registry.Call returns: an overdue handler may still read it.
+	// after the call: an overdue handler may still read it.
 	Arguments jsontext.Value
-	// Caller is the user on whose behalf the tool runs.
+	// Caller is the user on whose behalf the handler runs.
 	Caller Caller
+	// Trace is the client's trace context. OPTIONAL.
+	Trace Trace
+	// Client is the way to the client. OPTIONAL.
+	Client Client
 	// RequestID names the call in the log. OPTIONAL.
 	RequestID string
 	// Log receives the details of internal errors. REQUIRED.
 	Log *slog.Logger
+
+	what string // names a handler that is no tool's in the log
 }
 
 // Result is what the model is shown.
 type Result struct {
 	// Text is the text form of the output, or of the error.
 	Text string
-	// Structured is the output as a JSON object; empty if IsError.
+	// Contents is shown instead of Text if it is not nil.
+	Contents Contents
+	// Structured is the output as a JSON object; empty if IsError, or if the tool
+	// has no structured output.
 	Structured jsontext.Value
 	// IsError says that the tool could not do what was asked, and Text why.
 	IsError bool
 }
 
 var (
-	// ErrUnknownTool says that no tool has the name.
+	// ErrUnknownTool says that the caller has no tool of the name.
 	ErrUnknownTool = errors.New("unknown tool")
-	// ErrInternal says that the tool broke; the detail is in the log only.
+	// ErrUnknownPrompt says that the caller has no prompt of the name.
+	ErrUnknownPrompt = errors.New("unknown prompt")
+	// ErrNotFound says that the caller has no resource with the URI.
+	ErrNotFound = errors.New("resource not found")
+	// ErrOverdue says that a handler did not finish in time and was given up.
+	ErrOverdue = errors.New("it did not finish in time and was given up; try again, or ask for less")
+	// ErrInternal says that the handler broke; the detail is in the log only.
 	ErrInternal = errors.New("internal error")
 )
+
+// HandlerError is what the handler of a resource or a prompt has to say to the
+// client.
+type HandlerError struct{ Err error }
+
+func (e *HandlerError) Error() string { return strings.ToValidUTF8(e.Err.Error(), "\uFFFD") }
+func (e *HandlerError) Unwrap() error { return e.Err }
+
+// explained sorts the error of a handler: what has no meaning here is for the client.
+func explained(err error) error {
+	if err == nil || plainError(err) || errors.Is(err, ErrInternal) {
+		return err
+	}
+	return &HandlerError{err}
+}
+
+// plainError reports whether an error of a handler is an ordinary outcome with
+// a meaning of its own.
+func plainError(err error) bool {
+	_, badArguments := errors.AsType[*ArgumentError](err)
+	_, unable := errors.AsType[*MissingAbility](err)
+	_, said := errors.AsType[*HandlerError](err)
+	return badArguments || unable || said || errors.Is(err, ErrNotFound)
+}
 
 // ArgumentError says why the arguments do not fit the tool's input schema, in
 // words a model can act on.
@@ -50,72 +90,99 @@ func (e *ArgumentError) Error() string {
 	return fmt.Sprintf("invalid arguments for %s: %s", e.Tool, e.Problem)
 }
 
-// outcome is what a handler left behind.
-type outcome struct {
-	result Result
-	err    error
-}
-
-// Call runs one call. The error is ErrUnknownTool, an *ArgumentError,
-// context.Canceled if the caller has left, or ErrInternal. What the tool itself
-// has to say, also that it failed or took too long, is a Result.
+// Call runs the tool c.Name. The error is ErrUnknownTool, an *ArgumentError, a
+// *MissingAbility, context.Canceled if the caller has left, or ErrInternal. What
+// the tool itself has to say, also that it failed or took too long, is a Result.
 func (r *Registry) Call(ctx context.Context, c Call) (Result, error) {
-	t, ok := r.byName[c.Name]
+	t, ok := r.Tool(c.Caller, c.Name)
 	if !ok {
 		return Result{}, ErrUnknownTool
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
-	defer cancel()
+	result, err := run(ctx, r, c, Result.size, func(tc *Context) (Result, error) {
+		result, err := t.perform(tc, c.Arguments)
+		if result.IsError && tc.Err() != nil {
+			return Result{}, tc.ended()
+		}
+		return result, err
+	})
+	if errors.Is(err, ErrOverdue) {
+		return errorResult(t.Name + ": " + err.Error()), nil
+	}
+	return result, err
+}
 
+func (r Result) size() int { return len(r.Text) + len(r.Structured) + r.Contents.size() }
+
+// outcome is what a handler left behind.
+type outcome[T any] struct {
+	result T
+	err    error
+}
+
+// run runs a handler under the registry's limits. Besides what the handler
+// returns, the error is ErrOverdue, context.Canceled or ErrInternal.
+func run[T any](ctx context.Context, r *Registry, c Call, size func(T) int, handle func(*Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	limit := newLimit(r.Timeout, func() { cancel(ErrOverdue) })
+	defer limit.stop()
+	tc := &Context{
+		Context: ctx, Caller: c.Caller, Trace: c.Trace,
+		client: c.Client, name: c.Name, limit: limit, askTimeout: r.AskTimeout,
+	}
 	// A goroutine of its own: a handler that ignores its context must not hold
 	// the request, and the buffer lets it end unheard.
-	done := make(chan outcome, 1)
-	go r.run(t, &Context{Context: ctx, Caller: c.Caller}, c, done)
+	done := make(chan outcome[T], 1)
+	go attempt(r, c, tc, size, handle, done)
 	select {
 	case o := <-done:
-		if o.result.IsError && ctx.Err() != nil {
-			return overdue(ctx, t) // the handler only passed its context's error on
-		}
 		return o.result, o.err
 	case <-ctx.Done():
-		c.log("tool still running after its time", "tool_overdue", ctx.Err())
-		return overdue(ctx, t)
+		c.log("handler still running after its time", "tool_overdue", ctx.Err())
+		var none T
+		return none, tc.ended()
 	}
 }
 
-// run performs the tool and sends exactly one outcome, whatever the handler does.
-func (r *Registry) run(t Tool, tc *Context, c Call, done chan<- outcome) {
-	o := outcome{err: ErrInternal} // stands if the handler panics or ends its goroutine
+// ended says why the context has ended: the time was up, or the caller left.
+func (c *Context) ended() error {
+	cause := context.Cause(c.Context)
+	if errors.Is(cause, ErrOverdue) || errors.Is(cause, context.DeadlineExceeded) {
+		return ErrOverdue
+	}
+	return context.Canceled
+}
+
+// attempt performs the handler and sends exactly one outcome, whatever it does.
+func attempt[T any](r *Registry, c Call, tc *Context, size func(T) int, handle func(*Context) (T, error), done chan<- outcome[T]) {
+	o := outcome[T]{err: ErrInternal} // stands if the handler panics or ends its goroutine
 	defer func() {
 		if p := recover(); p != nil {
-			o = outcome{err: ErrInternal}
-			c.log("tool panicked", "tool_panic", fmt.Errorf("%v", p), "stack", string(debug.Stack()))
+			o = outcome[T]{err: ErrInternal}
+			c.log("handler panicked", "tool_panic", fmt.Errorf("%v", p), "stack", string(debug.Stack()))
 		}
 		done <- o
 	}()
-	result, err := t.perform(tc, c.Arguments)
-	_, badArguments := errors.AsType[*ArgumentError](err)
-	switch size := len(result.Text) + len(result.Structured); {
-	case badArguments:
-		o = outcome{err: err}
+	result, err := handle(tc)
+	switch {
+	case err != nil && tc.Err() != nil:
+		o = outcome[T]{err: tc.ended()} // it only passed its context's error on
+	case err != nil && plainError(err):
+		o = outcome[T]{err: err}
 	case err != nil:
-		c.log("tool broke", "tool_error", err)
-	case size > r.MaxOutput:
-		c.log("tool output too large", "tool_output", fmt.Errorf("%d bytes, at most %d", size, r.MaxOutput))
+		c.log("handler broke", "tool_error", err)
+	case size(result) > r.MaxOutput:
+		c.log("output too large", "tool_output", fmt.Errorf("%d bytes, at most %d", size(result), r.MaxOutput))
 	default:
-		o = outcome{result: result}
+		o = outcome[T]{result: result}
 	}
-}
-
-// overdue is the answer for a tool that did not finish.
-func overdue(ctx context.Context, t Tool) (Result, error) {
-	if errors.Is(ctx.Err(), context.Canceled) {
-		return Result{}, ctx.Err()
-	}
-	return errorResult(t.Name + " did not finish in time and was given up. Try again, or ask for less."), nil
 }
 
 func (c Call) log(message, event string, err error, more ...any) {
-	attrs := append([]any{"event", event, "tool", c.Name, "request_id", c.RequestID, "err", err}, more...)
+	name := c.what
+	if name == "" {
+		name = c.Name
+	}
+	attrs := append([]any{"event", event, "tool", name, "request_id", c.RequestID, "err", err}, more...)
 	c.Log.Error(message, attrs...)
 }

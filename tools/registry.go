@@ -1,47 +1,137 @@
 package tools
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 )
 
-// Registry holds the tools of a server in the order they were given. It is not
-// changed once it is in use.
+// Item is what a server can offer: a Tool, a Resource or a Prompt.
+type Item interface{ register(*Registry) error }
+
+// Registry holds what a server offers, each kind in the order it was given. It
+// is not changed once it is in use.
 type Registry struct {
-	// Timeout is how long a tool may run. 30 s by default.
+	// Timeout is how long a handler may run. 30 s by default.
 	Timeout time.Duration
-	// MaxOutput is the largest output of a tool, in bytes of JSON and text
+	// AskTimeout is how long a client may take to answer a handler's questions, on
+	// top of Timeout. 5 min by default.
+	AskTimeout time.Duration
+	// MaxOutput is the largest output of a handler, in bytes of JSON and text
 	// together. 4 MiB by default.
 	MaxOutput int
 
-	tools  []Tool
-	byName map[string]Tool
+	tools     []Tool
+	prompts   []Prompt
+	resources []Resource // with fixed addresses
+	templates []Resource
+	byName    map[string]Tool
+	byPrompt  map[string]Prompt
+	byURI     map[string]Resource // by address or template
+	features  Features
 }
 
-// NewRegistry returns a registry of the given tools, in this order. It fails if
-// a tool is malformed or two have one name.
-func NewRegistry(tools ...Tool) (*Registry, error) {
+// Features is what the items of a registry make use of, and so what a server
+// may promise.
+type Features struct {
+	// Resources, Prompts and Completions say that there are any.
+	Resources, Prompts, Completions bool
+	// Logs says that a tool sends log messages.
+	Logs bool
+	// Announces are the changes that a tool announces.
+	Announces ChangeKind
+}
+
+// NewRegistry returns a registry of the given items, in this order. It fails if
+// one is malformed or two have one name.
+func NewRegistry(items ...Item) (*Registry, error) {
 	r := &Registry{
-		Timeout:   30 * time.Second,
-		MaxOutput: 4 << 20,
-		tools:     slices.Clone(tools),
-		byName:    make(map[string]Tool, len(tools)),
+		Timeout:    30 * time.Second,
+		AskTimeout: 5 * time.Minute,
+		MaxOutput:  4 << 20,
+		byName:     make(map[string]Tool),
+		byPrompt:   make(map[string]Prompt),
+		byURI:      make(map[string]Resource),
 	}
-	for _, t := range tools {
-		if t.err == nil && t.perform == nil {
-			t.err = fmt.Errorf("not built by tools.New")
+	for _, item := range items {
+		if err := item.register(r); err != nil {
+			return nil, err
 		}
-		if t.err != nil {
-			return nil, fmt.Errorf("tool %q: %w", t.Name, t.err)
-		}
-		if _, taken := r.byName[t.Name]; taken {
-			return nil, fmt.Errorf("tool %q is registered twice", t.Name)
-		}
-		r.byName[t.Name] = t
 	}
+	r.features = r.survey()
 	return r, nil
 }
 
-// Tools lists the tools in the order they were registered.
+func (t Tool) register(r *Registry) error {
+	if t.err == nil && t.perform == nil {
+		t.err = errors.New("not built by tools.New")
+	}
+	if t.err != nil {
+		return fmt.Errorf("tool %q: %w", t.Name, t.err)
+	}
+	if _, taken := r.byName[t.Name]; taken {
+		return fmt.Errorf("tool %q is registered twice", t.Name)
+	}
+	r.byName[t.Name] = t
+	r.tools = append(r.tools, t)
+	return nil
+}
+
+func (r *Registry) survey() Features {
+	f := Features{
+		Resources:   len(r.byURI) > 0,
+		Prompts:     len(r.prompts) > 0,
+		Completions: len(r.prompts) > 0 || len(r.templates) > 0,
+	}
+	for _, t := range r.tools {
+		f.Logs = f.Logs || t.Logs
+		f.Announces |= t.Announces
+	}
+	return f
+}
+
+// Features says what the items make use of.
+func (r *Registry) Features() Features { return r.features }
+
+// Tools lists the tools in the order they were registered, whoever may use them.
 func (r *Registry) Tools() []Tool { return slices.Clone(r.tools) }
+
+// ToolsFor lists the caller's tools in the order they were registered.
+func (r *Registry) ToolsFor(c Caller) []Tool {
+	return allowed(r.tools, func(t *Tool) bool { return permits(t.Allow, c) })
+}
+
+// PromptsFor lists the caller's prompts in the order they were registered.
+func (r *Registry) PromptsFor(c Caller) []Prompt {
+	return allowed(r.prompts, func(p *Prompt) bool { return permits(p.Allow, c) })
+}
+
+// ResourcesFor lists the caller's resources in the order they were registered.
+func (r *Registry) ResourcesFor(c Caller) []Resource {
+	return allowed(r.resources, func(res *Resource) bool { return permits(res.Allow, c) })
+}
+
+// TemplatesFor lists the caller's resource templates in the order they were
+// registered.
+func (r *Registry) TemplatesFor(c Caller) []Resource {
+	return allowed(r.templates, func(res *Resource) bool { return permits(res.Allow, c) })
+}
+
+// Tool returns the caller's tool of that name.
+func (r *Registry) Tool(c Caller, name string) (Tool, bool) {
+	t, ok := r.byName[name]
+	return t, ok && permits(t.Allow, c)
+}
+
+func allowed[T any](items []T, ok func(*T) bool) []T {
+	list := make([]T, 0, len(items))
+	for i := range items {
+		if ok(&items[i]) {
+			list = append(list, items[i])
+		}
+	}
+	return list
+}
+
+func permits(allow func(Caller) bool, c Caller) bool { return allow == nil || allow(c) }

@@ -22,6 +22,19 @@ type Spec struct {
 	Description string
 	// Effects are what a client may rely on before it runs the tool unasked.
 	Effects Effects
+	// Allow decides who may use the tool; for others it does not exist. Nil means
+	// everybody.
+	Allow func(Caller) bool
+	// Logs says that the tool sends log messages to the client (Context.Log);
+	// otherwise they are dropped.
+	Logs bool
+	// Announces are the changes the tool announces (Context.Announce); others are
+	// dropped.
+	Announces ChangeKind
+	// Schema replaces the input schema that is derived from In, which may then be
+	// of any type. It is JSON Schema 2020-12 of an object, without references to
+	// other documents. OPTIONAL.
+	Schema jsontext.Value
 }
 
 // Effects promises what a tool does not do. The zero value promises nothing, as
@@ -40,8 +53,11 @@ type Effects struct {
 // Tool is one tool, ready for a Registry. Build it with New.
 type Tool struct {
 	Spec
-	// InputSchema and OutputSchema are JSON Schema 2020-12 objects.
+	// InputSchema and OutputSchema are JSON Schema 2020-12 objects. OutputSchema is
+	// nil if the tool has no structured output.
 	InputSchema, OutputSchema jsontext.Value
+	// Headers are the arguments that are repeated in headers.
+	Headers []MirroredHeader
 
 	input, output *jsonschema.Resolved
 	perform       func(*Context, jsontext.Value) (Result, error)
@@ -51,34 +67,42 @@ type Tool struct {
 // New returns the tool that spec describes and handle performs. In and Out are
 // structs; their JSON schemas are derived from the json tags and the jsonschema
 // tags, which hold the description of a field. Fields are required unless they
-// are tagged omitzero or omitempty; unknown arguments are refused.
+// are tagged omitzero or omitempty; unknown arguments are refused. A field tagged
+// `header:"Region"` is also sent in the header Mcp-Param-Region.
 //
 // Out may implement fmt.Stringer, with a value receiver, to say its text form;
-// otherwise its JSON is the text. An error returned by handle is shown to the
-// model, so it says what to do differently and holds nothing secret; one that
-// wraps ErrInternal is logged and hidden. A mistake in spec or in the types is
-// reported by NewRegistry.
+// otherwise its JSON is the text. Instead of text it may have images and the
+// like: see Contenter. An Out that is Contents itself has no structured data. An
+// error returned by handle is shown to the model, so it says what to do
+// differently and holds nothing secret; one that wraps ErrInternal is logged and
+// hidden. A mistake in spec or in the types is reported by NewRegistry.
 func New[In, Out any](spec Spec, handle func(*Context, In) (Out, error)) Tool {
 	t := Tool{Spec: spec}
 	if t.err = spec.check(); t.err != nil {
 		return t
 	}
-	if t.input, t.InputSchema, t.err = schemaOf[In](); t.err != nil {
+	if t.input, t.InputSchema, t.err = inputOf[In](spec.Schema); t.err != nil {
 		t.err = fmt.Errorf("input: %w", t.err)
 		return t
 	}
-	if t.output, t.OutputSchema, t.err = schemaOf[Out](); t.err != nil {
-		t.err = fmt.Errorf("output: %w", t.err)
+	if t.Headers, t.err = headersOf(t.InputSchema); t.err != nil {
 		return t
+	}
+	if reflect.TypeFor[Out]() != reflect.TypeFor[Contents]() {
+		if t.output, t.OutputSchema, t.err = schemaOf[Out](); t.err != nil {
+			t.err = fmt.Errorf("output: %w", t.err)
+			return t
+		}
 	}
 	t.perform = func(c *Context, arguments jsontext.Value) (Result, error) {
 		var in In
-		if err := t.decode(arguments, &in); err != nil {
+		if err := decode(t.Name, t.input, arguments, &in); err != nil {
 			return Result{}, err
 		}
 		out, err := handle(c, in)
+		_, unable := errors.AsType[*MissingAbility](err)
 		switch {
-		case errors.Is(err, ErrInternal):
+		case errors.Is(err, ErrInternal) || unable:
 			return Result{}, err
 		case err != nil:
 			return errorResult(err.Error()), nil
@@ -104,6 +128,22 @@ func (s Spec) check() error {
 	return nil
 }
 
+// inputOf is the schema of a tool's input: the given one, or that of the type.
+func inputOf[In any](given jsontext.Value) (*jsonschema.Resolved, jsontext.Value, error) {
+	if given == nil {
+		return schemaOf[In]()
+	}
+	resolved, err := resolve(given)
+	if err != nil {
+		return nil, nil, err
+	}
+	if resolved.Schema().Type != "object" {
+		return nil, nil, errors.New("the schema is not of an object")
+	}
+	given = given.Clone()
+	return resolved, given, given.Compact()
+}
+
 // schemaOf derives the JSON schema of a struct type.
 func schemaOf[T any]() (*jsonschema.Resolved, jsontext.Value, error) {
 	typ := reflect.TypeFor[T]()
@@ -114,6 +154,7 @@ func schemaOf[T any]() (*jsonschema.Resolved, jsontext.Value, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("no JSON schema for %s: %w", typ, err)
 	}
+	markHeaders(schema, typ)
 	resolved, err := schema.Resolve(nil) // without a Loader: no schema is ever fetched
 	if err != nil {
 		return nil, nil, fmt.Errorf("bad JSON schema for %s: %w", typ, err)
@@ -125,31 +166,35 @@ func schemaOf[T any]() (*jsonschema.Resolved, jsontext.Value, error) {
 	return resolved, text, nil
 }
 
-// decode reads arguments into in, a pointer to the tool's input. The schema
-// judges before Go's types do: it sees missing members, Go sees zero values.
-func (t *Tool) decode(arguments jsontext.Value, in any) error {
+// decode reads arguments into in, a pointer to the input of what has the name.
+// The schema judges before Go's types do: it sees missing members, Go sees zero
+// values.
+func decode(name string, schema *jsonschema.Resolved, arguments jsontext.Value, in any) error {
 	if len(arguments) == 0 {
 		arguments = jsontext.Value("{}")
 	}
 	var v any
 	if err := json.Unmarshal(arguments, &v); err != nil {
-		return &ArgumentError{t.Name, "not valid JSON: " + brief(err)}
+		return &ArgumentError{name, "not valid JSON: " + brief(err)}
 	}
-	if err := t.input.Validate(v); err != nil {
-		return &ArgumentError{t.Name, brief(err)}
+	if err := schema.Validate(v); err != nil {
+		return &ArgumentError{name, brief(err)}
 	}
 	if err := json.Unmarshal(arguments, in, json.RejectUnknownMembers(true)); err != nil {
 		where := ""
 		if e, ok := errors.AsType[*json.SemanticError](err); ok {
 			where = strings.TrimPrefix(string(e.JSONPointer), "/")
 		}
-		return &ArgumentError{t.Name, "argument " + where + ": the value does not fit; write a whole number without point and exponent"}
+		return &ArgumentError{name, "argument " + where + ": the value does not fit; write a whole number without point and exponent"}
 	}
 	return nil
 }
 
 // CheckOutput reports whether structured content fits the tool's output schema.
 func (t *Tool) CheckOutput(structured jsontext.Value) error {
+	if t.output == nil {
+		return fmt.Errorf("%s has no structured output", t.Name)
+	}
 	var v any
 	if err := json.Unmarshal(structured, &v); err != nil {
 		return fmt.Errorf("output of %s is not JSON: %w", t.Name, err)
@@ -162,9 +207,15 @@ func (t *Tool) CheckOutput(structured jsontext.Value) error {
 
 // render turns a handler's output into what the model is shown.
 func render(out any) (Result, error) {
+	if contents, ok := out.(Contents); ok {
+		return Result{Contents: contents}, nil
+	}
 	structured, err := json.Marshal(out, json.Deterministic(true))
 	if err != nil {
 		return Result{}, fmt.Errorf("output is not JSON: %w", err)
+	}
+	if c, ok := out.(Contenter); ok {
+		return Result{Contents: c.Contents(), Structured: structured}, nil
 	}
 	if s, ok := out.(fmt.Stringer); ok {
 		return Result{Text: strings.ToValidUTF8(s.String(), "\uFFFD"), Structured: structured}, nil

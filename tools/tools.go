@@ -1,15 +1,21 @@
-// Package tools is the workshop: what an MCP tool is, who calls it, and how a
-// call is run.
+// Package tools is the workshop: what an MCP server offers (tools, resources,
+// prompts), who calls it, and how a call is run.
 //
 // A tool is one small package with a function that returns a [Tool], built by
 // [New] from a [Spec] and a typed handler. The JSON schemas of its input and
 // output are derived from the Go types, so what is advertised and what is
-// checked cannot drift apart. main hands all tools to [NewRegistry], which
-// refuses a bad one at start-up.
+// checked cannot drift apart. Resources and prompts are built the same way, by
+// [NewResource] and [NewPrompt]: every handler is func(*Context, In) (Out, error).
+// main hands all of them to [NewRegistry], which refuses a bad one at start-up.
 //
-// A call ([Registry.Call]) passes these steps in this order: the tool exists,
-// the arguments are strict JSON, they match the input schema, the handler runs
-// under a deadline with its panics caught, the output fits the size cap.
+// A call ([Registry.Call], [Registry.Read], [Registry.Prompt],
+// [Registry.Complete]) passes these steps in this order: the item exists and is
+// the caller's, the arguments are strict JSON, they match the input schema, the
+// handler runs under a deadline with its panics caught, the output fits the size
+// cap.
+//
+// While it runs a handler can report progress, send log messages, and ask the
+// client: methods of its [Context], which work in every revision.
 //
 // This room knows nothing of HTTP, JSON-RPC or protocol revisions, and a tool
 // never sees a token: all it learns of the user is its [Caller].
@@ -17,6 +23,7 @@ package tools
 
 import (
 	"context"
+	"time"
 )
 
 // Caller is the user on whose behalf a tool runs, as proven by the access
@@ -41,4 +48,11 @@ type Context struct {
 	context.Context
 	// Caller is the user on whose behalf the tool runs.
 	Caller Caller
+	// Trace is the client's trace context; empty if it sent none.
+	Trace Trace
+
+	client     Client // nil if there is no way to it
+	name       string // of the item, for the client's log
+	limit      *limit
+	askTimeout time.Duration
 }

@@ -54,24 +54,24 @@ func TestNewRegistry(t *testing.T) {
 	spec := tools.Spec{Name: "x", Title: "X", Description: "X."}
 	tests := []struct {
 		name  string
-		tools []tools.Tool
+		tools []tools.Item
 		want  string // "" if it is accepted
 	}{
 		{"none", nil, ""},
-		{"two", []tools.Tool{named("a"), named("b")}, ""},
-		{"every letter", []tools.Tool{named("aZ09_.-")}, ""},
-		{"64 letters", []tools.Tool{named(strings.Repeat("a", 64))}, ""},
-		{"65 letters", []tools.Tool{named(strings.Repeat("a", 65))}, "name must be"},
-		{"no name", []tools.Tool{named("")}, "name must be"},
-		{"space", []tools.Tool{named("a b")}, "name must be"},
-		{"line end", []tools.Tool{named("a\n")}, "name must be"},
-		{"twice", []tools.Tool{named("a"), named("b"), named("a")}, `"a" is registered twice`},
-		{"zero", []tools.Tool{{}}, "not built by tools.New"},
-		{"no title", []tools.Tool{tools.New(tools.Spec{Name: "x", Description: "X."}, func(*tools.Context, none) (n none, err error) { return })}, "title is missing"},
-		{"no description", []tools.Tool{tools.New(tools.Spec{Name: "x", Title: "X"}, func(*tools.Context, none) (n none, err error) { return })}, "description is missing"},
-		{"input no struct", []tools.Tool{tools.New(spec, func(*tools.Context, string) (n none, err error) { return })}, "input: string is not a struct"},
-		{"output no struct", []tools.Tool{tools.New(spec, func(*tools.Context, none) (n []int, err error) { return })}, "output: []int is not a struct"},
-		{"no schema", []tools.Tool{tools.New(spec, func(*tools.Context, struct{ C chan int }) (n none, err error) { return })}, "input: no JSON schema"},
+		{"two", []tools.Item{named("a"), named("b")}, ""},
+		{"every letter", []tools.Item{named("aZ09_.-")}, ""},
+		{"64 letters", []tools.Item{named(strings.Repeat("a", 64))}, ""},
+		{"65 letters", []tools.Item{named(strings.Repeat("a", 65))}, "name must be"},
+		{"no name", []tools.Item{named("")}, "name must be"},
+		{"space", []tools.Item{named("a b")}, "name must be"},
+		{"line end", []tools.Item{named("a\n")}, "name must be"},
+		{"twice", []tools.Item{named("a"), named("b"), named("a")}, `"a" is registered twice`},
+		{"zero", []tools.Item{tools.Tool{}}, "not built by tools.New"},
+		{"no title", []tools.Item{tools.New(tools.Spec{Name: "x", Description: "X."}, func(*tools.Context, none) (n none, err error) { return })}, "title is missing"},
+		{"no description", []tools.Item{tools.New(tools.Spec{Name: "x", Title: "X"}, func(*tools.Context, none) (n none, err error) { return })}, "description is missing"},
+		{"input no struct", []tools.Item{tools.New(spec, func(*tools.Context, string) (n none, err error) { return })}, "input: string is not a struct"},
+		{"output no struct", []tools.Item{tools.New(spec, func(*tools.Context, none) (n []int, err error) { return })}, "output: []int is not a struct"},
+		{"no schema", []tools.Item{tools.New(spec, func(*tools.Context, struct{ C chan int }) (n none, err error) { return })}, "input: no JSON schema"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -83,8 +83,8 @@ func TestNewRegistry(t *testing.T) {
 				t.Fatalf("got %v, want %s", err, tt.want)
 			case tt.want == "":
 				for i, tool := range r.Tools() {
-					if tool.Name != tt.tools[i].Name {
-						t.Errorf("tool %d is %s, want %s: the order is not kept", i, tool.Name, tt.tools[i].Name)
+					if tool.Name != tt.tools[i].(tools.Tool).Name {
+						t.Errorf("tool %d is %s, want %s: the order is not kept", i, tool.Name, tt.tools[i].(tools.Tool).Name)
 					}
 				}
 			}
