@@ -35,8 +35,8 @@ type Registry struct {
 // Features is what the items of a registry make use of, and so what a server
 // may promise.
 type Features struct {
-	// Resources, Prompts and Completions say that there are any.
-	Resources, Prompts, Completions bool
+	// Tools, Resources, Prompts and Completions say that there are any.
+	Tools, Resources, Prompts, Completions bool
 	// Logs says that a tool sends log messages.
 	Logs bool
 	// Announces are the changes that a tool announces.
@@ -80,6 +80,7 @@ func (t Tool) register(r *Registry) error {
 
 func (r *Registry) survey() Features {
 	f := Features{
+		Tools:       len(r.tools) > 0,
 		Resources:   len(r.byURI) > 0,
 		Prompts:     len(r.prompts) > 0,
 		Completions: len(r.prompts) > 0 || len(r.templates) > 0,

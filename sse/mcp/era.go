@@ -12,7 +12,15 @@ import (
 const (
 	metaVersion      = "io.modelcontextprotocol/protocolVersion"
 	metaCapabilities = "io.modelcontextprotocol/clientCapabilities"
-	metaServerInfo   = "io.modelcontextprotocol/serverInfo"
+	metaLogLevel     = "io.modelcontextprotocol/logLevel"
+)
+
+// The members of _meta that every revision knows.
+const (
+	metaProgress    = "progressToken"
+	metaTraceParent = "traceparent"
+	metaTraceState  = "tracestate"
+	metaBaggage     = "baggage"
 )
 
 // choose decides by which revision a message is served. In order:
@@ -80,12 +88,12 @@ func chooseModern(header Header, meta members) (revision, *Error) {
 
 // checkModern holds a request to the rules of 2026-07-28 before its method is
 // looked at: mirrored headers, then the capabilities in _meta.
-func checkModern(r *Request, msg message, params, meta members) *Error {
+func checkModern(r *Request, m method, msg message, params, meta members) *Error {
 	if problem := checkMirror("Mcp-Method", r.Method, msg.method, false); problem != nil {
 		return problem
 	}
-	if msg.method == "tools/call" {
-		if name, ok := stringOf(params["name"]); ok || r.Name.Count > 0 {
+	if m.mirrored != "" {
+		if name, ok := stringOf(params[m.mirrored]); ok || r.Name.Count > 0 {
 			if problem := checkMirror("Mcp-Name", r.Name, name, true); problem != nil {
 				return problem
 			}
@@ -93,6 +101,9 @@ func checkModern(r *Request, msg message, params, meta members) *Error {
 	}
 	if meta[metaCapabilities].Kind() != '{' {
 		return invalidParams("params._meta must hold " + metaCapabilities + ", an object, in this revision")
+	}
+	if raw := meta[metaLogLevel]; raw != nil && readLevel(raw) == 0 {
+		return invalidParams(metaLogLevel + " must be one of " + levelNames)
 	}
 	return nil
 }
@@ -171,7 +182,8 @@ func readMeta(params members) (members, *Error) {
 	if raw.Kind() != '{' {
 		return nil, invalidParams("params._meta must be an object")
 	}
-	return readObject(raw, true, metaVersion, metaCapabilities)
+	return readObject(raw, true, metaVersion, metaCapabilities, metaLogLevel,
+		metaProgress, metaTraceParent, metaTraceState, metaBaggage)
 }
 
 // readCapabilities reads what a client says it can do for the server.

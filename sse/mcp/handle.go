@@ -37,9 +37,13 @@ type exchange struct {
 	*Request
 	revision
 	message
-	params  members  // the known members of params
-	opened  *Session // set by initialize
-	inBatch bool
+	server       *Server
+	params, meta members      // their known members
+	client       Capabilities // what the client can do for a handler
+	opened       *Session     // what the client must be remembered by
+	listen       *Listen      // set by subscriptions/listen
+	inBatch      bool
+	talk         talk
 }
 
 // one answers one message.
@@ -49,7 +53,7 @@ func (s *Server) one(ctx context.Context, r *Request, raw jsontext.Value, inBatc
 		return refuse(msg.id, problem, false)
 	}
 	if msg.reply {
-		return r.takeResponse()
+		return r.takeResponse(msg, raw)
 	}
 	m, params, meta, problem := readParams(msg)
 	if problem != nil {
@@ -57,31 +61,56 @@ func (s *Server) one(ctx context.Context, r *Request, raw jsontext.Value, inBatc
 	}
 	rev, problem := choose(r, meta)
 	if msg.id == nil {
-		return takeNotification(msg, problem)
+		return takeNotification(rev, msg, problem)
 	}
 	if problem != nil {
 		return refuse(msg.id, problem, true)
 	}
 	if rev.modern {
-		if problem := checkModern(r, msg, params, meta); problem != nil {
+		if problem := checkModern(r, m, msg, params, meta); problem != nil {
 			return refuse(msg.id, problem, true)
 		}
 	}
-	if m.answer == nil || !slices.Contains(m.eras, rev.modern) {
+	if !s.offers(m, r, rev) {
 		return refuse(msg.id, methodNotFound(msg.method), rev.modern)
 	}
-	x := &exchange{Request: r, revision: rev, message: msg, params: params, inBatch: inBatch}
-	result, problem := m.answer(s, ctx, x)
-	if problem != nil {
-		return refuse(msg.id, problem, rev.modern)
-	}
-	return Reply{Outcome: OK, Body: encode(response{ID: msg.id, Result: result}), Session: x.opened}
+	x := &exchange{Request: r, revision: rev, message: msg, server: s, params: params, meta: meta, inBatch: inBatch}
+	return s.answer(ctx, m, x)
 }
+
+// answer performs a request whose method is offered.
+func (s *Server) answer(ctx context.Context, m method, x *exchange) Reply {
+	if m.runs {
+		var problem *Error
+		if x.client, problem = x.abilities(); problem != nil {
+			return refuse(x.id, problem, x.modern)
+		}
+		if x.Conversation != nil && !x.modern {
+			var end func()
+			ctx, end = x.Conversation.Begin(ctx, string(x.id))
+			defer end()
+		}
+		defer x.talk.end()
+	}
+	result, problem := m.answer(s, ctx, x)
+	switch {
+	case problem == cancelled:
+		return Reply{Outcome: Cancelled}
+	case problem != nil:
+		return refuse(x.id, problem, x.modern)
+	case x.listen != nil:
+		return Reply{Outcome: Listening, Listen: x.listen}
+	}
+	return Reply{Outcome: OK, Body: encode(response{ID: x.id, Result: result}), Session: x.opened}
+}
+
+// cancelled stands for an answer that nobody waits for any more.
+var cancelled = &Error{Code: codeInternal, Message: "cancelled"}
 
 // readParams reads what the message's method wants to know of params. The
 // method is the zero one if it does not exist.
 func readParams(msg message) (m method, params, meta members, problem *Error) {
-	m = methods[msg.method]
+	m = methods()[msg.method]
 	if msg.params == nil {
 		return m, nil, nil, nil
 	}
@@ -92,13 +121,20 @@ func readParams(msg message) (m method, params, meta members, problem *Error) {
 	return m, params, meta, problem
 }
 
-// takeResponse drops a response: no request of ours waits for one. Clients of
-// 2026-07-28 must not send any.
-func (r *Request) takeResponse() Reply {
+// takeResponse hands a response on to whoever asked. Clients of 2026-07-28 must
+// not send any.
+func (r *Request) takeResponse(msg message, raw jsontext.Value) Reply {
 	if r.saysModern() {
 		return refuse(nil, invalidRequest("a client sends no responses in this revision"), true)
 	}
-	return Reply{Outcome: Accepted}
+	if msg.id == nil { // an error without an id belongs to nothing
+		return Reply{Outcome: Accepted}
+	}
+	id, ok := stringOf(msg.id)
+	if !ok {
+		id = string(msg.id) // no id of ours; the transport says that nobody waits
+	}
+	return Reply{Outcome: Accepted, Answers: []Answer{{ID: id, Body: raw}}}
 }
 
 // saysModern reports whether the header names a modern revision.
@@ -110,14 +146,20 @@ func (r *Request) saysModern() bool {
 // takeNotification accepts any notification, known or not. Its headers are not
 // held to the rules for requests, which do not speak of notifications. A method
 // that wants an answer is refused, so that it is not waited for.
-func takeNotification(msg message, problem *Error) Reply {
+func takeNotification(rev revision, msg message, problem *Error) Reply {
 	if problem != nil && problem.Code == codeVersion {
 		return refuse(nil, problem, true)
 	}
 	if !strings.HasPrefix(msg.method, "notifications/") {
 		return refuse(nil, invalidRequest("a request needs an id"), false)
 	}
-	return Reply{Outcome: Accepted}
+	reply := Reply{Outcome: Accepted}
+	if msg.method == "notifications/cancelled" && problem == nil && !rev.modern && msg.params != nil {
+		if m, problem := readObject(msg.params, true, "requestId"); problem == nil && validID(m["requestId"]) {
+			reply.Cancels = []string{string(m["requestId"])}
+		}
+	}
+	return reply
 }
 
 // maxBatch bounds the messages of one batch: each may run a tool.
@@ -139,11 +181,17 @@ func (s *Server) batch(ctx context.Context, r *Request, raw jsontext.Value) Repl
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.Tools.Timeout)
 	defer cancel()
+	all := Reply{Outcome: Accepted}
 	var answers [][]byte
 	size := 0
 	for _, m := range messages {
 		reply := s.one(ctx, r, m, true)
-		if reply.Outcome == Accepted {
+		all.Answers = append(all.Answers, reply.Answers...)
+		all.Cancels = append(all.Cancels, reply.Cancels...)
+		if reply.Session != nil {
+			all.Session, r.Session = reply.Session, reply.Session
+		}
+		if len(reply.Body) == 0 {
 			continue
 		}
 		if size += len(reply.Body); size > s.Tools.MaxOutput {
@@ -151,10 +199,11 @@ func (s *Server) batch(ctx context.Context, r *Request, raw jsontext.Value) Repl
 		}
 		answers = append(answers, reply.Body)
 	}
-	if len(answers) == 0 {
-		return Reply{Outcome: Accepted}
+	if len(answers) > 0 {
+		all.Outcome = OK
+		all.Body = slices.Concat([]byte("["), bytes.Join(answers, []byte(",")), []byte("]"))
 	}
-	return Reply{Outcome: OK, Body: slices.Concat([]byte("["), bytes.Join(answers, []byte(",")), []byte("]"))}
+	return all
 }
 
 // response is a JSON-RPC 2.0 response; Result or Error is set.

@@ -22,6 +22,7 @@ const (
 	codeHeaderMismatch    = -32020
 	codeMissingCapability = -32021
 	codeVersion           = -32022
+	codeResourceNotFound  = -32002 // up to 2025-11-25
 )
 
 // Error is a JSON-RPC error object. Everything in it is shown to the client.

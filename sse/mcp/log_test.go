@@ -66,7 +66,7 @@ func TestPanicInHandle(t *testing.T) {
 	if got := read(t, reply.Body); got.Error == nil || got.Error.Code != -32603 || strings.Contains(string(reply.Body), "nil pointer") {
 		t.Errorf("got %s", reply.Body)
 	}
-	if !strings.Contains(log.String(), `"event":"mcp_panic"`) || !strings.Contains(log.String(), "listTools") {
+	if !strings.Contains(log.String(), `"event":"mcp_panic"`) || !strings.Contains(log.String(), "offers") {
 		t.Errorf("the log lacks the panic: %s", log.String())
 	}
 }

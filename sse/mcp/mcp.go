@@ -20,6 +20,7 @@ package mcp
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"mcp-oauth-server/tools"
 )
@@ -45,6 +46,8 @@ type Server struct {
 	// Announce tells all streams of all replicas of a change; the transport sends
 	// [Listen.Frame] on each that listens. Without it no change is advertised.
 	Announce func(tools.Change)
+	// Now is the clock; time.Now if nil.
+	Now func() time.Time
 	// PageSize is the largest number of entries in one page of a list; 100 if 0.
 	PageSize int
 }
@@ -96,9 +99,11 @@ type Request struct {
 	Conversation Conversation
 }
 
-// Conversation is the way to the client while one request is served. It is used
-// from several goroutines, and never after Handle has returned. Messages are
-// whole JSON-RPC messages on one line and are not kept.
+// Conversation is the way to the client while one request is served. Messages
+// are whole JSON-RPC messages on one line. Its methods are called from several
+// goroutines but not after Handle has returned, though an Ask whose context has
+// ended may still be on its way out by then. A transport that has conversations
+// also serves Listening.
 type Conversation interface {
 	// Notify puts a notification on the request's response stream. The first one
 	// turns a plain JSON answer into an event stream. An error says that it cannot
@@ -197,15 +202,18 @@ type Session struct {
 	// LogLevel is the least severe level the client wants to hear of, as set by
 	// logging/setLevel: 1 (debug) to 8 (emergency). 0 if it never said.
 	LogLevel uint8
+	// Watched are the resources a legacy stream is subscribed to, at most 64. It
+	// is kept on the stream only and never sealed.
+	Watched []string
 }
 
 // Capabilities is the set of things a client declared it can do for a server.
-type Capabilities uint8
+type Capabilities = tools.Abilities
 
 // The client capabilities the server may make use of.
 const (
-	Roots Capabilities = 1 << iota
-	Sampling
-	ElicitationForm
-	ElicitationURL
+	Roots           = tools.RootsAbility
+	Sampling        = tools.SamplingAbility
+	ElicitationForm = tools.ElicitationForm
+	ElicitationURL  = tools.ElicitationURL
 )

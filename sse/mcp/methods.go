@@ -2,9 +2,13 @@ package mcp
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"mcp-oauth-server/tools"
 )
 
 // method is one request method.
@@ -14,6 +18,13 @@ type method struct {
 	// eras says where the method exists: false for the revisions with a
 	// handshake, true for the modern ones.
 	eras []bool
+	// needs says what the server must offer; nil if nothing.
+	needs func(tools.Features) bool
+	// mirrored is the member of params that is repeated in Mcp-Name; empty if none.
+	mirrored string
+	// runs: a handler runs, which may take a while, talk to the client and be
+	// cancelled.
+	runs bool
 	// answer returns the result.
 	answer func(*Server, context.Context, *exchange) (any, *Error)
 }
@@ -24,13 +35,52 @@ var (
 	always    = []bool{false, true}
 )
 
+func hasTools(f tools.Features) bool       { return f.Tools }
+func hasResources(f tools.Features) bool   { return f.Resources }
+func hasPrompts(f tools.Features) bool     { return f.Prompts }
+func hasCompletions(f tools.Features) bool { return f.Completions }
+func hasLogs(f tools.Features) bool        { return f.Logs }
+
 // methods is every request method there is.
-var methods = map[string]method{
-	"initialize":      {[]string{"protocolVersion", "capabilities", "clientInfo"}, handshake, (*Server).initialize},
-	"ping":            {nil, handshake, (*Server).ping},
-	"server/discover": {nil, modern, (*Server).discover},
-	"tools/list":      {[]string{"cursor"}, always, (*Server).listTools},
-	"tools/call":      {[]string{"name", "arguments"}, always, (*Server).callTool},
+var methods = sync.OnceValue(func() map[string]method {
+	page := []string{"cursor"}
+	return map[string]method{
+		"initialize": {eras: handshake, params: []string{"protocolVersion", "capabilities", "clientInfo"}, answer: (*Server).initialize},
+		"ping":       {eras: handshake, answer: (*Server).ping},
+
+		"server/discover":      {eras: modern, answer: (*Server).discover},
+		"subscriptions/listen": {eras: modern, params: []string{"notifications"}, answer: (*Server).subscribe},
+
+		"tools/list": {eras: always, needs: hasTools, params: page, answer: (*Server).listTools},
+		"tools/call": {eras: always, needs: hasTools, runs: true, mirrored: "name",
+			params: []string{"name", "arguments", "inputResponses", "requestState"}, answer: (*Server).callTool},
+
+		"prompts/list": {eras: always, needs: hasPrompts, params: page, answer: (*Server).listPrompts},
+		"prompts/get": {eras: always, needs: hasPrompts, runs: true, mirrored: "name",
+			params: []string{"name", "arguments", "inputResponses", "requestState"}, answer: (*Server).getPrompt},
+
+		"resources/list":           {eras: always, needs: hasResources, params: page, answer: (*Server).listResources},
+		"resources/templates/list": {eras: always, needs: hasResources, params: page, answer: (*Server).listTemplates},
+		"resources/read": {eras: always, needs: hasResources, runs: true, mirrored: "uri",
+			params: []string{"uri", "inputResponses", "requestState"}, answer: (*Server).readResource},
+		"resources/subscribe":   {eras: handshake, needs: hasResources, params: []string{"uri"}, answer: (*Server).watchResource},
+		"resources/unsubscribe": {eras: handshake, needs: hasResources, params: []string{"uri"}, answer: (*Server).unwatchResource},
+
+		"completion/complete": {eras: always, needs: hasCompletions, runs: true,
+			params: []string{"ref", "argument", "context"}, answer: (*Server).complete},
+		"logging/setLevel": {eras: handshake, needs: hasLogs, params: []string{"level"}, answer: (*Server).setLevel},
+	}
+})
+
+// offers reports whether a method exists here, in this revision.
+func (s *Server) offers(m method, r *Request, rev revision) bool {
+	switch {
+	case m.answer == nil || !slices.Contains(m.eras, rev.modern):
+		return false
+	case m.params != nil && m.params[0] == "notifications" && r.Conversation == nil:
+		return false // no transport that could keep a stream open
+	}
+	return m.needs == nil || m.needs(s.Tools.Features())
 }
 
 // resultHead is what every result of a modern revision begins with; in the older
@@ -41,7 +91,8 @@ type resultHead struct {
 }
 
 type resultMeta struct {
-	ServerInfo implementation `json:"io.modelcontextprotocol/serverInfo"`
+	ServerInfo   implementation `json:"io.modelcontextprotocol/serverInfo"`
+	Subscription jsontext.Value `json:"io.modelcontextprotocol/subscriptionId,omitzero"`
 }
 
 type implementation struct {
@@ -65,7 +116,7 @@ func (s *Server) head(x *exchange) resultHead {
 	if !x.modern {
 		return resultHead{}
 	}
-	return resultHead{ResultType: "complete", Meta: &resultMeta{s.info(x.revision)}}
+	return resultHead{ResultType: "complete", Meta: &resultMeta{ServerInfo: s.info(x.revision)}}
 }
 
 func (s *Server) info(rev revision) implementation {
@@ -76,17 +127,63 @@ func (s *Server) info(rev revision) implementation {
 	return i
 }
 
-func (x *exchange) caching() *caching {
+// caching is for a list, cachingFor for what may be kept for ttl milliseconds.
+func (x *exchange) caching() *caching { return x.cachingFor(listLifetime) }
+
+func (x *exchange) cachingFor(ttl int) *caching {
 	if !x.modern {
 		return nil
 	}
-	return &caching{TTLMs: listLifetime, CacheScope: "private"}
+	return &caching{TTLMs: ttl, CacheScope: "private"}
 }
 
-// capabilities are what the server offers: tools, and nothing that would need
-// it to remember a client.
+// capabilities are what the server offers: what is registered, and changes only
+// where the transport can tell of them.
 type capabilities struct {
-	Tools struct{} `json:"tools"`
+	Tools       *changing `json:"tools,omitzero"`
+	Resources   *changing `json:"resources,omitzero"`
+	Prompts     *changing `json:"prompts,omitzero"`
+	Completions *struct{} `json:"completions,omitzero"`
+	Logging     *struct{} `json:"logging,omitzero"`
+}
+
+// changing says which changes of a kind are announced.
+type changing struct {
+	ListChanged bool `json:"listChanged,omitzero"`
+	Subscribe   bool `json:"subscribe,omitzero"` // resources only
+}
+
+func (s *Server) capabilities(x *exchange, rev revision) (c capabilities) {
+	f := s.Tools.Features()
+	announced := s.announced(x)
+	if f.Tools {
+		c.Tools = &changing{ListChanged: announced&tools.ToolsChanged != 0}
+	}
+	if f.Resources {
+		c.Resources = &changing{
+			ListChanged: announced&tools.ResourcesChanged != 0,
+			Subscribe:   announced&tools.ResourceUpdated != 0,
+		}
+	}
+	if f.Prompts {
+		c.Prompts = &changing{ListChanged: announced&tools.PromptsChanged != 0}
+	}
+	if f.Completions && rev.audio { // the capability came with audio, the method was there before
+		c.Completions = &struct{}{}
+	}
+	if f.Logs {
+		c.Logging = &struct{}{}
+	}
+	return c
+}
+
+// announced are the changes this client can be told of: it needs a stream that
+// stays open, which the Streamable HTTP of the 2025 revisions has not got here.
+func (s *Server) announced(x *exchange) tools.ChangeKind {
+	if s.Announce == nil || !x.modern && x.Transport != LegacySSE || x.modern && x.Conversation == nil {
+		return 0
+	}
+	return s.Tools.Features().Announces
 }
 
 // initialize answers the handshake of the revisions up to 2025-11-25.
@@ -115,7 +212,7 @@ func (s *Server) initialize(_ context.Context, x *exchange) (any, *Error) {
 		Capabilities    capabilities   `json:"capabilities"`
 		ServerInfo      implementation `json:"serverInfo"`
 		Instructions    string         `json:"instructions,omitzero"`
-	}{ProtocolVersion: rev.version, ServerInfo: s.info(rev), Instructions: s.Instructions}, nil
+	}{ProtocolVersion: rev.version, Capabilities: s.capabilities(x, rev), ServerInfo: s.info(rev), Instructions: s.Instructions}, nil
 }
 
 // readClientInfo reads what a client calls itself. Some leave it out.
@@ -157,5 +254,5 @@ func (s *Server) discover(_ context.Context, x *exchange) (any, *Error) {
 		SupportedVersions []string     `json:"supportedVersions"`
 		Capabilities      capabilities `json:"capabilities"`
 		Instructions      string       `json:"instructions,omitzero"`
-	}{resultHead: s.head(x), caching: x.caching(), SupportedVersions: Versions(), Instructions: s.Instructions}, nil
+	}{resultHead: s.head(x), caching: x.caching(), SupportedVersions: Versions(), Capabilities: s.capabilities(x, x.revision), Instructions: s.Instructions}, nil
 }

@@ -2,6 +2,7 @@ package mcp_test
 
 import (
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -214,7 +215,7 @@ func TestInitialize(t *testing.T) {
 				}
 				return
 			}
-			if reply.Session == nil || *reply.Session != tt.want {
+			if reply.Session == nil || !reflect.DeepEqual(*reply.Session, tt.want) {
 				t.Errorf("got session %+v, want %+v", reply.Session, tt.want)
 			}
 			var result struct {

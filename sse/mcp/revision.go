@@ -10,7 +10,7 @@ const (
 )
 
 // revision is what one revision of the protocol has. All differences between
-// revisions that are yes or no are here, so that a new one is a new row.
+// revisions are here and in the table of methods, so that a new one is a new row.
 type revision struct {
 	version string
 	// modern: every request carries its version and capabilities in _meta; there
@@ -20,19 +20,42 @@ type revision struct {
 	batches bool
 	// annotations: tools say what they do to the world.
 	annotations bool
+	// audio: there is sound among the content.
+	audio bool
+	// progressText: progress comes with a message.
+	progressText bool
 	// structured: tools have titles and output schemas, results structured content.
 	structured bool
+	// links: a result may name resources instead of embedding them.
+	links bool
+	// elicitation: the client's user may be asked to fill in a form.
+	elicitation bool
+	// completionContext: a completion is told the arguments that are known.
+	completionContext bool
 	// argumentResults: arguments that do not fit the schema are told to the model
 	// as a result; before, they were protocol errors (SEP-1303).
 	argumentResults bool
+	// visits: the client's user may be asked to open a page.
+	visits bool
+	// visitIDs: such a question has an id besides that of its request.
+	visitIDs bool
+	// notFound is the code for a resource that does not exist.
+	notFound int
 }
 
 var revisions = []revision{
-	{version: Version20241105},
-	{version: Version20250326, annotations: true, batches: true},
-	{version: Version20250618, annotations: true, structured: true},
-	{version: Version20251125, annotations: true, structured: true, argumentResults: true},
-	{version: Version20260728, annotations: true, structured: true, argumentResults: true, modern: true},
+	{version: Version20241105, notFound: codeResourceNotFound},
+	{version: Version20250326, notFound: codeResourceNotFound, batches: true,
+		annotations: true, audio: true, progressText: true},
+	{version: Version20250618, notFound: codeResourceNotFound,
+		annotations: true, audio: true, progressText: true, structured: true, links: true,
+		elicitation: true, completionContext: true},
+	{version: Version20251125, notFound: codeResourceNotFound,
+		annotations: true, audio: true, progressText: true, structured: true, links: true,
+		elicitation: true, completionContext: true, argumentResults: true, visits: true, visitIDs: true},
+	{version: Version20260728, notFound: codeInvalidParams, modern: true,
+		annotations: true, audio: true, progressText: true, structured: true, links: true,
+		elicitation: true, completionContext: true, argumentResults: true, visits: true},
 }
 
 // lookup returns the revision with the given version.

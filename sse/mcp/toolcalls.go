@@ -30,23 +30,22 @@ type annotations struct {
 	OpenWorldHint   bool   `json:"openWorldHint"`
 }
 
-// listTools answers tools/list: all tools on one page, in the same order each time.
+// listTools answers tools/list.
 func (s *Server) listTools(_ context.Context, x *exchange) (any, *Error) {
-	if raw := x.params["cursor"]; raw != nil {
-		if cursor, ok := stringOf(raw); !ok || cursor != "" {
-			return nil, invalidParams("unknown cursor: the list has one page")
-		}
+	list, next, problem := page(s, x, s.Tools.ToolsFor(x.Caller), func(t *tools.Tool) string { return t.Name })
+	if problem != nil {
+		return nil, problem
 	}
-	registered := s.Tools.Tools()
-	list := make([]toolInfo, len(registered))
-	for i := range registered {
-		list[i] = describe(&registered[i], x.revision)
+	shown := make([]toolInfo, len(list))
+	for i := range list {
+		shown[i] = describe(&list[i], x.revision)
 	}
 	return struct {
 		resultHead
 		*caching
 		Tools []toolInfo `json:"tools"`
-	}{s.head(x), x.caching(), list}, nil
+		Next  string     `json:"nextCursor,omitzero"`
+	}{s.head(x), x.caching(), shown, next}, nil
 }
 
 func describe(t *tools.Tool, rev revision) toolInfo {
@@ -69,7 +68,7 @@ func describe(t *tools.Tool, rev revision) toolInfo {
 // callResult is the result of tools/call.
 type callResult struct {
 	resultHead
-	Content           []textContent  `json:"content"`
+	Content           any            `json:"content"` // a list of blocks
 	StructuredContent jsontext.Value `json:"structuredContent,omitzero"`
 	IsError           bool           `json:"isError,omitzero"`
 }
@@ -89,35 +88,108 @@ func (s *Server) callTool(ctx context.Context, x *exchange) (any, *Error) {
 	if arguments != nil && arguments.Kind() != '{' {
 		return nil, invalidParams("arguments must be an object")
 	}
-	result, err := s.Tools.Call(ctx, tools.Call{
-		Name: name, Arguments: arguments, Caller: x.Caller, RequestID: x.Request.ID, Log: s.Log,
-	})
+	if tool, ok := s.Tools.Tool(x.Caller, name); ok {
+		if problem := x.checkParams(&tool, arguments); problem != nil {
+			return nil, problem
+		}
+		x.talk.logs, x.talk.announces = tool.Logs, tool.Announces
+	}
+	if problem := x.resume(name, arguments); problem != nil {
+		return nil, problem
+	}
+	result, err := s.Tools.Call(ctx, x.call(name, arguments))
 	s.logCall(ctx, x, name, result, err)
+	if required, problem := x.inputRequired(err); required != nil || problem != nil {
+		return required, problem
+	}
 	if err != nil {
 		return s.callProblem(x, name, err)
 	}
 	return s.render(x, result), nil
 }
 
+// call is what a handler is run with.
+func (x *exchange) call(name string, arguments jsontext.Value) tools.Call {
+	return tools.Call{
+		Name: name, Arguments: arguments, Caller: x.Caller, Trace: x.trace(), Client: x,
+		RequestID: x.Request.ID, Log: x.server.Log,
+	}
+}
+
 // callProblem tells the client why a call has no result.
 func (s *Server) callProblem(x *exchange, name string, err error) (any, *Error) {
-	bad, ok := errors.AsType[*tools.ArgumentError](err)
+	bad, badArguments := errors.AsType[*tools.ArgumentError](err)
+	unable, isUnable := errors.AsType[*tools.MissingAbility](err)
 	switch {
-	case ok && x.argumentResults:
+	case badArguments && x.argumentResults:
 		return s.render(x, tools.Result{Text: bad.Error(), IsError: true}), nil
-	case ok:
-		return nil, invalidParams(bad.Error())
+	case isUnable && !x.modern:
+		return s.render(x, tools.Result{Text: unable.Error(), IsError: true}), nil
 	case errors.Is(err, tools.ErrUnknownTool):
 		return nil, invalidParams(fmt.Sprintf("there is no tool named %.64q", name))
 	}
-	return nil, internalError(x.Request.ID)
+	return nil, x.problem(err)
+}
+
+// problem turns the error of any handler into that of the protocol.
+func (x *exchange) problem(err error) *Error {
+	bad, badArguments := errors.AsType[*tools.ArgumentError](err)
+	unable, isUnable := errors.AsType[*tools.MissingAbility](err)
+	said, isSaid := errors.AsType[*tools.HandlerError](err)
+	switch {
+	case badArguments:
+		return invalidParams(bad.Error())
+	case isUnable && x.modern:
+		return &Error{Code: codeMissingCapability, Message: unable.Error(), Data: required(unable.Needs)}
+	case isUnable:
+		return &Error{Code: codeInternal, Message: unable.Error()}
+	case isSaid:
+		return &Error{Code: codeInternal, Message: said.Error()}
+	case errors.Is(err, tools.ErrOverdue):
+		return &Error{Code: codeInternal, Message: err.Error()}
+	case errors.Is(err, context.Canceled):
+		return cancelled
+	}
+	return internalError(x.Request.ID)
+}
+
+// required is the data of a missing capability, spelled as a client declares it.
+func required(needs Capabilities) any {
+	type elicitation struct {
+		Form *struct{} `json:"form,omitzero"`
+		URL  *struct{} `json:"url,omitzero"`
+	}
+	var c struct {
+		Roots       *struct{}    `json:"roots,omitzero"`
+		Sampling    *struct{}    `json:"sampling,omitzero"`
+		Elicitation *elicitation `json:"elicitation,omitzero"`
+	}
+	if needs&Roots != 0 {
+		c.Roots = &struct{}{}
+	}
+	if needs&Sampling != 0 {
+		c.Sampling = &struct{}{}
+	}
+	if needs&(ElicitationForm|ElicitationURL) != 0 {
+		c.Elicitation = &elicitation{}
+	}
+	if needs&ElicitationForm != 0 {
+		c.Elicitation.Form = &struct{}{}
+	}
+	if needs&ElicitationURL != 0 {
+		c.Elicitation.URL = &struct{}{}
+	}
+	return struct {
+		Required any `json:"requiredCapabilities"`
+	}{c}
 }
 
 func (s *Server) render(x *exchange, r tools.Result) callResult {
-	result := callResult{
-		resultHead: s.head(x),
-		Content:    []textContent{{Type: "text", Text: r.Text}},
-		IsError:    r.IsError,
+	result := callResult{resultHead: s.head(x), IsError: r.IsError}
+	if r.Contents != nil {
+		result.Content = x.blocks(r.Contents)
+	} else {
+		result.Content = []textContent{{Type: "text", Text: r.Text}}
 	}
 	if x.structured {
 		result.StructuredContent = r.Structured
@@ -129,7 +201,14 @@ func (s *Server) render(x *exchange, r tools.Result) callResult {
 // stay out of the log.
 func (s *Server) logCall(ctx context.Context, x *exchange, name string, r tools.Result, err error) {
 	outcome := "ok"
+	_, unable := errors.AsType[*tools.MissingAbility](err)
 	switch {
+	case x.talk.asking():
+		outcome = "input_required"
+	case unable:
+		outcome = "missing_capability"
+	case errors.Is(err, context.Canceled):
+		outcome = "cancelled"
 	case errors.Is(err, tools.ErrUnknownTool):
 		name, outcome = "", "unknown_tool" // the name is the client's text, of any length
 	case err != nil:
@@ -140,8 +219,13 @@ func (s *Server) logCall(ctx context.Context, x *exchange, name string, r tools.
 	case r.IsError:
 		outcome = "tool_error"
 	}
-	s.Log.LogAttrs(ctx, slog.LevelInfo, "tool called",
+	attrs := []slog.Attr{
 		slog.String("event", "tool_call"), slog.String("tool", name), slog.String("outcome", outcome),
 		slog.String("sub", x.Caller.Subject), slog.String("client_id_hash", x.Caller.ClientID),
-		slog.String("revision", x.revision.version), slog.String("request_id", x.Request.ID))
+		slog.String("revision", x.revision.version), slog.String("request_id", x.Request.ID),
+	}
+	if t := x.trace(); t.Parent != "" {
+		attrs = append(attrs, slog.String("traceparent", t.Parent))
+	}
+	s.Log.LogAttrs(ctx, slog.LevelInfo, "tool called", attrs...)
 }
