@@ -20,15 +20,23 @@ func newName() (n name) {
 
 func (n name) String() string { return base64.RawURLEncoding.EncodeToString(n[:]) }
 
-// formatID returns the id of a registration: 43 characters.
+// idSize is the length of a registration's id: 256 bits in base64url.
+const idSize = 43
+
+// formatID returns the id of a registration.
 func formatID(home, place name) string {
 	return base64.RawURLEncoding.EncodeToString(append(home[:], place[:]...))
 }
 
-// parseID is strict: one registration has one id.
+// parseID is strict: one registration has one id. The decoder skips line breaks
+// even so, and then there are too few bytes.
 func parseID(id string) (home, place name, ok bool) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(id)
-	if err != nil || len(raw) != len(home)+len(place) || formatID(name(raw[:16]), name(raw[16:])) != id {
+	if len(id) != idSize {
+		return name{}, name{}, false
+	}
+	var raw [32]byte
+	n, err := base64.RawURLEncoding.Strict().Decode(raw[:], []byte(id))
+	if err != nil || n != len(raw) {
 		return name{}, name{}, false
 	}
 	return name(raw[:16]), name(raw[16:]), true

@@ -54,7 +54,7 @@ func contract(t *testing.T, holder, sender Relay) {
 	for _, from := range []Owner{{}, {"alice", "c2"}, {"bob", "c1"}, {"bob", ""}, {"", "c1"}, {"alicec1", ""}} {
 		atOnce(t, fmt.Sprint(from), func() error { return send(t, sender, id, from, "mine?") }, ErrNobody)
 	}
-	for _, wrong := range []string{"", "x", id[1:], id + "A", id[:42] + "!", id + "\n", id[:42] + "=", strings.ToUpper(id), otherSpelling(id)} {
+	for _, wrong := range []string{"", "x", id[1:], id + "A", id[:42] + "!", id + "\n", id[:42] + "\n", id[:20] + "\r\n" + id[22:], id[:42] + "=", strings.ToUpper(id), otherSpelling(id)} {
 		atOnce(t, wrong, func() error { return send(t, sender, wrong, alice, "mine?") }, ErrNobody)
 	}
 	box.holds(t)

@@ -137,6 +137,26 @@ func TestNoFalseSuccess(t *testing.T) {
 	}
 }
 
+// TestLogSaysItOnce: an outage is two lines, however often a replica tries.
+func TestLogSaysItOnce(t *testing.T) {
+	s := redistest.Start(t)
+	c, log := config(s, newKey()), &logged{}
+	c.Log = log.logger()
+	r := replica(t, c)
+	for n := range 2 {
+		s.Kill()
+		becomes(t, r, false)
+		for range 100 {
+			_ = send(t, r, formatID(newName(), newName()), alice, "x")
+		}
+		s.Restart()
+		becomes(t, r, true)
+		if down, up := log.count("event=redis_down"), log.count("event=redis_up"); down != n+1 || up != n+1 {
+			t.Fatalf("after %d outages the log has %d times down, %d times up", n+1, down, up)
+		}
+	}
+}
+
 // TestStartsWithoutRedis has Redis come up after the server.
 func TestStartsWithoutRedis(t *testing.T) {
 	s := redistest.Start(t)
@@ -154,7 +174,9 @@ func TestStartsWithoutRedis(t *testing.T) {
 func TestAnotherTenant(t *testing.T) {
 	s := redistest.Start(t)
 	key := newKey()
-	a, b := replica(t, config(s, key)), replica(t, config(s, key))
+	c, log := config(s, key), &logged{}
+	c.Log = log.logger()
+	a, b := replica(t, c), replica(t, config(s, key))
 	id, box := register(t, a, alice, 10)
 	home, place, _ := parseID(id)
 	channel := a.prefix + home.String()
@@ -194,7 +216,7 @@ func TestAnotherTenant(t *testing.T) {
 		}
 	})
 	forged := letter{purpose: delivery, from: newName(), number: 1, sent: time.Now().UnixMilli(),
-		to: place, owner: alice, kind: KindMessage, body: []byte("forged")}
+		to: place, owner: alice, kind: KindMessage, body: []byte("forged body")}
 	t.Run("forges", func(t *testing.T) {
 		sealed, err := seal(newKey(), channel, forged)
 		expect(t, "seal", err, nil)
@@ -225,6 +247,12 @@ func TestAnotherTenant(t *testing.T) {
 	// What was published before is handled before this.
 	expect(t, "a true message", send(t, b, id, alice, "end"), nil)
 	box.holds(t, "end")
+	eventually(t, "the log says it", func() bool { return log.count("event=relay_refused") > 0 })
+	for _, secret := range []string{"secret", "alice", "forged body", id} {
+		if log.count(secret) > 0 {
+			t.Errorf("%q is in the log", secret)
+		}
+	}
 
 	sealed, err := seal(key, channel, forged)
 	expect(t, "seal", err, nil)

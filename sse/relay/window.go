@@ -21,7 +21,7 @@ type windows struct {
 type window struct {
 	last  uint64
 	seen  [windowSize / 64]uint64
-	heard time.Time
+	heard time.Time // of the last fresh letter
 }
 
 // fresh says whether the letter is seen for the first time, and marks it.
@@ -35,8 +35,11 @@ func (w *windows) fresh(l letter, now time.Time) bool {
 		sender = &window{}
 		w.bySender[l.from] = sender
 	}
+	if !sender.mark(l.number) {
+		return false
+	}
 	sender.heard = now
-	return sender.mark(l.number)
+	return true
 }
 
 // sweep forgets senders that are gone. What they sent is too old by now to be

@@ -3,6 +3,7 @@
 package redisguard
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -165,16 +166,38 @@ func TestTrouble(t *testing.T) {
 }
 
 // until tries like a client that honours Retry-After: until there is an answer,
-// and for at most ten seconds.
+// and for at most ten seconds. The connection pool tries by itself once a second.
 func until(t testing.TB, g *Guard, c *clock, id string) error {
 	t.Helper()
-	for range 5 {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if err := spend(t, g, id); !errors.Is(err, replay.ErrUnavailable) {
 			return err
 		}
 		c.advance(openTime)
 	}
 	return replay.ErrUnavailable
+}
+
+// TestLogSaysItOnce: an outage is two lines, however many users are refused.
+func TestLogSaysItOnce(t *testing.T) {
+	s := redistest.Start(t)
+	c := &clock{}
+	g := newGuard(t, s.Options(), c)
+	var log bytes.Buffer
+	g.log = slog.New(slog.NewTextHandler(&log, nil))
+	for n := range 2 {
+		s.Kill()
+		for range 5 * tripAfter {
+			expect(t, "down", spend(t, g, "a-code-id"), replay.ErrUnavailable)
+			c.advance(openTime)
+		}
+		s.Restart()
+		expect(t, "up", until(t, g, c, "a-code-id"), nil)
+		down, up := strings.Count(log.String(), "event=redis_down"), strings.Count(log.String(), "event=redis_up")
+		if down != n+1 || up != n+1 || strings.Contains(log.String(), "a-code-id") {
+			t.Fatalf("after %d outages the log is\n%s", n+1, &log)
+		}
+	}
 }
 
 // TestStartsWithoutRedis has Redis come up after the server.
