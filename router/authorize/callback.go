@@ -209,6 +209,6 @@ func (r *Room) fail(ctx *fasthttp.RequestCtx, status int, client reply, doing st
 	if errors.Is(err, upstream.ErrUnavailable) {
 		refused = oauth.NewError(oauth.TemporarilyUnavailable, "the identity provider is not available, try again later")
 	}
-	r.Log.Error("login failed", "event", "login_failed", "doing", doing, "err", err)
+	r.Log.Error("login failed", "event", "login_failed", "client", client.client, "doing", doing, "err", err)
 	client.refuse(ctx, status, refused)
 }
