@@ -99,7 +99,7 @@ func newVault(t testing.TB, site oauth.Site, now func() time.Time) *artifact.Vau
 
 func (h *house) serve() {
 	ln := fasthttputil.NewInmemoryListener()
-	server := &fasthttp.Server{ReadBufferSize: 32 << 10, Handler: func(ctx *fasthttp.RequestCtx) {
+	server := &fasthttp.Server{ReadBufferSize: 32 << 10, DisablePreParseMultipartForm: true, Handler: func(ctx *fasthttp.RequestCtx) {
 		switch string(ctx.Method()) + " " + string(ctx.Path()) {
 		case "GET /authorize":
 			h.room.Authorize(ctx)
@@ -119,7 +119,7 @@ func (h *house) serve() {
 		Transport:     &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return ln.Dial() }, DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	h.t.Cleanup(func() { _ = server.Shutdown(); _ = ln.Close(); <-done })
+	h.t.Cleanup(func() { _ = ln.Close(); <-done })
 }
 
 func (h *house) clock() time.Time {
@@ -190,7 +190,7 @@ func (b *browser) do(method, target string, form url.Values, headers ...string) 
 	// The in-memory listener speaks no TLS; the server knows its scheme by its settings alone.
 	request, err := http.NewRequest(method, strings.Replace(target, "https://", "http://", 1), strings.NewReader(form.Encode()))
 	must(b.h.t, err)
-	if form != nil {
+	if form != nil && !hasHeader(headers, "Content-Type") {
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	for _, c := range b.jar {
@@ -379,4 +379,8 @@ func (s *safeBuffer) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.String()
+}
+
+func hasHeader(headers []string, name string) bool {
+	return slices.ContainsFunc(headers, func(line string) bool { return strings.HasPrefix(line, name+": ") })
 }
