@@ -121,7 +121,7 @@ func (w *watch) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 // inside matches what only this program's own memory and files hold.
-var inside = regexp.MustCompile(`\.go:\d+|goroutine \d|runtime error|/crypto/|jwx|nil pointer`)
+var inside = regexp.MustCompile(`\.go:\d+|goroutine \d|runtime error|/crypto/|nil pointer`)
 
 func (w *watch) judge(where, path string, response *http.Response, body string) {
 	status, header := response.StatusCode, response.Header
