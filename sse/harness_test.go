@@ -135,7 +135,7 @@ type none struct{}
 // endpoint before the first request.
 func newReplica(t testing.TB, s *site, change ...func(*sse.Endpoint)) *replica {
 	t.Helper()
-	r := &replica{site: s, logs: &logbook{}, release: make(chan struct{}), started: make(chan struct{}, 64), cancelled: make(chan struct{}, 64)}
+	r := &replica{site: s, logs: &logbook{}, release: make(chan struct{}), started: make(chan struct{}, 256), cancelled: make(chan struct{}, 256)}
 	log := slog.New(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	registry, err := tools.NewRegistry(
 		tools.New(tools.Spec{Name: "whoami", Title: "Who am I", Description: "Names the caller and a marker."},

@@ -141,7 +141,7 @@ func (e *Endpoint) message(v *visit) {
 		return
 	}
 	switch err := e.calls.begin(st); {
-	case errors.Is(err, errStreamBusy):
+	case errors.Is(err, errUserBusy):
 		v.busy(fasthttp.StatusTooManyRequests, "too_many_calls", err.Error())
 		return
 	case err != nil:
