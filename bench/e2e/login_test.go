@@ -8,10 +8,11 @@ import (
 	"testing"
 )
 
-// Someone points Cursor at the server of `make run`, by any name a loopback address has.
+// Someone points Cursor at the server of `make run`, by any name a loopback address has. The log is at its most
+// talkative, and is searched for secrets all the same.
 func TestCursorLogsInOverTheDevelopmentProvider(t *testing.T) {
 	t.Parallel()
-	server := startDevServer(t)
+	server := startDevServer(t, "LOG_LEVEL=debug")
 	names := []string{"localhost", "127.0.0.1"}
 	if hasIPv6() {
 		names = append(names, "[::1]")
