@@ -231,7 +231,7 @@ func TestSecretsStayOutOfLogs(t *testing.T) {
 			t.Errorf("logged: %s", s)
 		}
 	}
-	for _, event := range []string{"event=consent", "event=login", "decision=allow", "decision=deny", "event=callback_refused"} {
+	for _, event := range []string{"event=consent", "event=login", "decision=allow", "decision=deny", "event=login_stopped"} {
 		if !strings.Contains(logs, event) {
 			t.Errorf("%s is not logged:\n%s", event, logs)
 		}
