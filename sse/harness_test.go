@@ -209,6 +209,8 @@ func (r *replica) serve(t testing.TB) {
 	server := &fasthttp.Server{
 		ReadBufferSize:        16 << 10,
 		MaxRequestBodySize:    2 * sse.MaxBody, // the endpoint's own limit is under test
+		WriteTimeout:          serverTimeout,
+		IdleTimeout:           serverTimeout,
 		KeepHijackedConns:     true,
 		NoDefaultServerHeader: true,
 		SecureErrorLogMessage: true,
@@ -247,6 +249,9 @@ func (r *replica) serve(t testing.TB) {
 		}
 	})
 }
+
+// serverTimeout is short, to see whether it cuts streams.
+const serverTimeout = time.Second
 
 type discard struct{}
 

@@ -48,7 +48,7 @@ func (e *Endpoint) openStream(v *visit) {
 		v.busy(fasthttp.StatusServiceUnavailable, "temporarily_unavailable", err.Error())
 		return
 	}
-	e.hijack(v, st, append(responseHead(v.origin), opening(route, handle)...))
+	e.hijack(v, st, append(responseHead(v.origin), opening(v.path, route, handle)...))
 }
 
 // hijack takes the connection from fasthttp and gives it to the stream. If
@@ -87,11 +87,15 @@ func responseHead(origin string) []byte {
 // opening is the beginning of a stream: one event, because a client may insist
 // that the first one is the endpoint. The endpoint is a relative path: no Host
 // header can make a client send its token elsewhere.
-func opening(route, handle string) []byte {
-	endpoint := "/sse/message?stream=" + handle
+func opening(path, route, handle string) []byte {
+	endpoint := "/sse/message?"
 	if route != "" {
-		endpoint = "/sse/message?session=" + route + "&stream=" + handle
+		endpoint += "session=" + route + "&"
 	}
+	if path == "/mcp" {
+		endpoint += resourceParameter + "=mcp&"
+	}
+	endpoint += "stream=" + handle
 	return appendEvent([]byte("retry: "+reconnectTime+"\n"), "endpoint", []byte(endpoint))
 }
 

@@ -103,6 +103,40 @@ func TestSessionParameterIsRepeated(t *testing.T) {
 	}
 }
 
+// A client that was given /mcp must hear of /mcp again when its token expires,
+// or it takes the challenge for somebody else's.
+func TestChallengeNamesTheResourceOfTheStream(t *testing.T) {
+	r := newReplica(t, newSite(t))
+	token := r.token(t, "alice")
+	for path, document := range map[string]string{
+		"/sse":           "/.well-known/oauth-protected-resource/sse\"",
+		"/sse?session=a": "/.well-known/oauth-protected-resource/sse\"",
+		"/mcp":           "/.well-known/oauth-protected-resource/mcp\"",
+		"/mcp?session=a": "/.well-known/oauth-protected-resource/mcp\"",
+	} {
+		c := r.open(t, path, token)
+		a := r.post(t, c.endpoint, "rubbish", initialize)
+		if a.status != 401 || !strings.Contains(a.header.Get("WWW-Authenticate"), document) {
+			t.Errorf("%s: %d %q", path, a.status, a.header.Get("WWW-Authenticate"))
+		}
+		if a := r.post(t, c.endpoint, token, initialize); a.status != 202 {
+			t.Errorf("%s: %d", path, a.status)
+		}
+	}
+}
+
+// Timeouts of the HTTP server are for requests; a stream outlives them.
+func TestStreamOutlivesTheTimeoutsOfTheServer(t *testing.T) {
+	s := newSite(t)
+	r := newReplica(t, s)
+	c := r.open(t, "/sse", s.token(t, "alice"))
+	time.Sleep(serverTimeout + 100*time.Millisecond) // the network's clock cannot be moved
+	s.clock.advance(15 * time.Second)
+	if e, err := c.next(); err != nil || e.comment != "keep-alive" {
+		t.Errorf("%+v %v", e, err)
+	}
+}
+
 func TestCORSOnAStream(t *testing.T) {
 	r := newReplica(t, newSite(t))
 	c := r.open(t, "/sse", r.token(t, "alice"), "Origin", "https://app.example.com")
@@ -124,11 +158,12 @@ func TestMessagesForNoStreamOfTheirs(t *testing.T) {
 		}
 		return "/sse/message?stream=" + h
 	}
+	bob := s.token(t, "bob", func(a *artifact.AccessToken) { a.Client = "client-of-alice" }) // one client, two users
 	sameUser := s.token(t, "alice", func(a *artifact.AccessToken) { a.Client = "another-client" })
 	for name, a := range map[string]answer{
 		"no handle 400":       r.post(t, "/sse/message", token, initialize),
 		"two handles 400":     r.post(t, c.endpoint+"&stream="+handle, token, initialize),
-		"another user 404":    r.post(t, c.endpoint, r.token(t, "bob"), initialize),
+		"another user 404":    r.post(t, c.endpoint, bob, initialize),
 		"another client 404":  r.post(t, c.endpoint, sameUser, initialize),
 		"rubbish 404":         r.post(t, "/sse/message?stream=rubbish", token, initialize),
 		"a bearer 404":        r.post(t, "/sse/message?stream="+token, token, initialize),

@@ -110,17 +110,18 @@ func TestSession(t *testing.T) {
 		t.Fatalf("session id of %d characters: %q", len(id), id)
 	}
 	const list = `{"jsonrpc":"2.0","id":2,"method":"tools/list"}`
-	// The other replica knows what was negotiated: 2025-06-18 has titles, which
-	// the revision that is assumed without a session does not.
-	if a := other.post(t, "/sse", token, list, "Mcp-Session-Id", id); a.status != 200 || !strings.Contains(a.body, `"title"`) {
+	// The other replica knows what was negotiated: 2025-06-18 has output
+	// schemas, which the revision that is assumed without a session does not.
+	if a := other.post(t, "/sse", token, list, "Mcp-Session-Id", id); a.status != 200 || !strings.Contains(a.body, `"outputSchema"`) {
 		t.Errorf("with the session: %d %s", a.status, a.body)
 	}
 	if a := other.post(t, "/sse", token, list); a.status != 200 || strings.Contains(a.body, `"outputSchema"`) {
 		t.Errorf("without: %d %s", a.status, a.body)
 	}
+	bob := s.token(t, "bob", func(a *artifact.AccessToken) { a.Client = "client-of-alice" }) // one client, two users
 	sameUser := s.token(t, "alice", func(a *artifact.AccessToken) { a.Client = "another-client" })
 	for name, a := range map[string]answer{
-		"another user":   r.post(t, "/sse", r.token(t, "bob"), list, "Mcp-Session-Id", id),
+		"another user":   r.post(t, "/sse", bob, list, "Mcp-Session-Id", id),
 		"another client": r.post(t, "/sse", sameUser, list, "Mcp-Session-Id", id),
 		"rubbish":        r.post(t, "/sse", token, list, "Mcp-Session-Id", "rubbish"),
 		"empty":          r.post(t, "/sse", token, list, "Mcp-Session-Id", ""),
