@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -47,6 +48,25 @@ func TestUnattachedStreamIsRemoved(t *testing.T) {
 	}
 }
 
+// watched remembers the last write deadline.
+type watched struct {
+	net.Conn
+	hurry    bool         // the deadline is over at once
+	deadline atomic.Int64 // Unix nanoseconds; 0 is none
+}
+
+func (w *watched) SetWriteDeadline(t time.Time) error {
+	if t.IsZero() {
+		w.deadline.Store(0)
+	} else {
+		w.deadline.Store(t.UnixNano())
+	}
+	if w.hurry {
+		t = time.Now()
+	}
+	return w.Conn.SetWriteDeadline(t)
+}
+
 // A connection that cannot be written without waiting (TLS) is served by the
 // stream's writer.
 func TestConnectionWithoutDescriptor(t *testing.T) {
@@ -56,18 +76,21 @@ func TestConnectionWithoutDescriptor(t *testing.T) {
 	if err := e.list().add(st); err != nil {
 		t.Fatal(err)
 	}
-	ours, theirs := net.Pipe()
+	pipe, theirs := net.Pipe()
+	ours := &watched{Conn: pipe}
 	st.attach(ours, []byte("first\n"))
+	poll(t, "the writer has a deadline", func() bool { return ours.deadline.Load() != 0 })
 	st.send([]byte("second\n"), now)
-	st.beat()
+	st.beat() // with bytes on the way there is no need for one
 	lines := bufio.NewReader(theirs)
 	for _, want := range []string{"first\n", "second\n"} {
 		if got, err := lines.ReadString('\n'); got != want {
 			t.Fatalf("%q %v", got, err)
 		}
 	}
-	for end := time.Now().Add(5 * time.Second); !st.settled() && time.Now().Before(end); {
-		time.Sleep(time.Millisecond)
+	poll(t, "all is written", st.settled)
+	if ours.deadline.Load() != 0 {
+		t.Error("the deadline of the last write would fail a later one")
 	}
 	st.beat()
 	if got, err := lines.ReadString('\n'); got != ": keep-alive\n" {
@@ -76,6 +99,29 @@ func TestConnectionWithoutDescriptor(t *testing.T) {
 	e.Drain(context.Background())
 	if _, err := io.ReadAll(lines); err != nil {
 		t.Error(err)
+	}
+}
+
+// A peer that reads nothing at all costs a goroutine, but not for long.
+func TestWriterGivesUp(t *testing.T) {
+	now := time.Unix(1000, 0)
+	e := newTestEndpoint(func() time.Time { return now })
+	st := &stream{id: "a", subject: "alice", opened: now, expires: now.Add(time.Hour)}
+	if err := e.list().add(st); err != nil {
+		t.Fatal(err)
+	}
+	pipe, theirs := net.Pipe()
+	defer theirs.Close()
+	st.attach(&watched{Conn: pipe, hurry: true}, []byte("first"))
+	poll(t, "the stream is closed", func() bool { return e.OpenStreams() == 0 })
+}
+
+func poll(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not in time: %s", what)
+		}
 	}
 }
 
