@@ -167,18 +167,29 @@ func TestExpiry(t *testing.T) {
 
 // A lifetime that crosses as many midnights as it can still opens to its end.
 func TestLifetimesCrossMidnight(t *testing.T) {
-	for _, k := range kinds {
-		if k.life == 0 {
-			continue
-		}
-		v, c := newVault(t, site)
-		for _, start := range []time.Duration{-time.Second, 0, time.Second, 11 * time.Hour, 12*time.Hour - 1} {
-			c.now = noon.Add(12 * time.Hour).Add(start)
-			token, err := k.mint(v)
-			must(t, err)
-			c.now = c.now.Add(k.life - time.Second)
-			if _, err := k.redeem(v, token); err != nil {
-				t.Errorf("%s minted %v from midnight: %v a second before its end", k.name, start, err)
+	midnight := noon.Add(12 * time.Hour)
+	for _, configured := range []time.Duration{time.Minute, 23 * time.Hour, 24 * time.Hour, 25 * time.Hour, 47 * time.Hour, 49 * time.Hour, 168 * time.Hour} {
+		for _, k := range kinds {
+			if k.life == 0 {
+				continue
+			}
+			v, c := newVault(t, site)
+			v.Lifetimes = artifact.Lifetimes{Code: configured, Access: configured, Idle: configured, Session: 2 * configured}
+			life := configured
+			if k.life == artifact.LoginTime || k.life == artifact.SessionLife {
+				life = k.life // these are not configured
+			}
+			if k.name == "AccessToken" {
+				life = configured // by default as long as a login may take
+			}
+			for _, start := range []time.Duration{-time.Second, 0, time.Second, -time.Hour, 12*time.Hour - 1} {
+				c.now = midnight.Add(start)
+				token, err := k.mint(v)
+				must(t, err)
+				c.now = c.now.Add(life - time.Second)
+				if _, err := k.redeem(v, token); err != nil {
+					t.Errorf("%s of %v minted %v from midnight: %v a second before its end", k.name, life, start, err)
+				}
 			}
 		}
 	}
