@@ -210,7 +210,6 @@ func (r *replica) serve(t testing.TB) {
 		ReadBufferSize:        16 << 10,
 		MaxRequestBodySize:    2 * sse.MaxBody, // the endpoint's own limit is under test
 		WriteTimeout:          serverTimeout,
-		IdleTimeout:           serverTimeout,
 		KeepHijackedConns:     true,
 		NoDefaultServerHeader: true,
 		SecureErrorLogMessage: true,

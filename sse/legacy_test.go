@@ -192,7 +192,11 @@ func TestMessageAfterTheClientLeftIsRefusedAtOnce(t *testing.T) {
 	token := r.token(t, "alice")
 	c := r.open(t, "/sse", token)
 	c.conn.Close()
-	eventually(t, "404", func() bool { return r.post(t, c.endpoint, token, initialize).status == 404 })
+	// Closing on the loopback has arrived when it returns. A 202 would be a lie:
+	// nobody hears the answer.
+	if a := r.post(t, c.endpoint, token, initialize); a.status != 404 {
+		t.Errorf("status %d", a.status)
+	}
 	eventually(t, "its place is free", func() bool { return r.OpenStreams() == 0 })
 }
 
@@ -245,7 +249,7 @@ func TestCallEndsWithItsStream(t *testing.T) {
 	c.conn.Close()
 	select {
 	case <-r.cancelled:
-		if d := time.Since(left); d > time.Second {
+		if d := time.Since(left); d > 2*time.Second { // half of it is for a busy machine
 			t.Errorf("cancelled after %v", d)
 		}
 	case <-time.After(patience):
@@ -288,7 +292,7 @@ func TestStreamEndsWithItsToken(t *testing.T) {
 	if last := c.ended(t); !strings.Contains(last, "expired") {
 		t.Errorf("last comment %q", last)
 	}
-	if d := time.Since(began); d > 500*time.Millisecond {
+	if d := time.Since(began); d > time.Second { // half of it is for a busy machine
 		t.Errorf("closed %v after the grace time", d)
 	}
 	eventually(t, "its place is free", func() bool { return r.OpenStreams() == 0 })
