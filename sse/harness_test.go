@@ -118,6 +118,16 @@ func (s *site) livesFor(d time.Duration) func(*artifact.AccessToken) {
 	return func(a *artifact.AccessToken) { a.Expires = s.clock.Now().Add(d).Unix() }
 }
 
+// scribble spoils what a tool is given of its caller and tells whether somebody
+// did so before: no call may change another.
+func scribble(scopes []string) string {
+	if len(scopes) != 1 || scopes[0] != "mcp:tools" {
+		return " with the scopes of another call"
+	}
+	scopes[0] = "spoiled"
+	return ""
+}
+
 // replica is one running server.
 type replica struct {
 	*site
@@ -146,7 +156,7 @@ func newReplica(t testing.TB, s *site, change ...func(*sse.Endpoint)) *replica {
 			}, error) {
 				return struct {
 					Text string `json:"text"`
-				}{c.Caller.Subject + "/" + in.Marker}, nil
+				}{c.Caller.Subject + "/" + in.Marker + scribble(c.Caller.Scopes)}, nil
 			}),
 		tools.New(tools.Spec{Name: "big", Title: "Big", Description: "Answers many bytes."},
 			func(_ *tools.Context, in struct {
