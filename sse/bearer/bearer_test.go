@@ -194,6 +194,13 @@ func TestFlushAfterTheRingChanged(t *testing.T) {
 	if _, refusal := o.Check(header("Bearer " + token)); refusal == nil {
 		t.Error("good after the flush")
 	}
+	token = o.mint(t)
+	for range 2 {
+		if _, refusal := o.Check(header("Bearer " + token)); refusal != nil {
+			t.Error("the cache is not used after a flush")
+		}
+		o.vault.Ring = newRing(t)
+	}
 }
 
 func TestFailuresAreNotRemembered(t *testing.T) {
