@@ -234,7 +234,7 @@ func TestConsentForm(t *testing.T) {
 	for _, b := range find(form[0], "button") {
 		answers = append(answers, attr(b, "name")+"="+attr(b, "value"))
 	}
-	if !slices.Equal(answers, []string{"action=deny", "action=approve"}) {
+	if !slices.Equal(answers, []string{"action=approve", "action=deny"}) {
 		t.Errorf("buttons %v", answers)
 	}
 	for _, want := range []string{"an app on this computer", "localhost:8787", "Some Editor", "Name not verified", "weather", "future:scope", "login.example.com"} {
