@@ -121,8 +121,10 @@ func (s settings) read() (config, faults) {
 }
 
 func (s settings) readAddresses(c *config, f *faults) {
-	if port, err := strconv.Atoi(s.Port); err != nil || port < 1 || port > 65535 {
+	port, err := strconv.ParseUint(s.Port, 10, 16)
+	if err != nil || port == 0 {
 		f.add("PORT", "%q is not a port between 1 and 65535", s.Port)
+		port = 8080 // so that the faults below are of their own settings
 	}
 	c.Listen = []string{net.JoinHostPort(s.Host, s.Port)}
 	if s.Host == "localhost" {
@@ -133,7 +135,7 @@ func (s settings) readAddresses(c *config, f *faults) {
 	}
 	serverURL := s.ServerURL
 	if serverURL == "" {
-		serverURL = "http://localhost:" + s.Port
+		serverURL = fmt.Sprintf("http://localhost:%d", port)
 	}
 	site, err := oauth.NewSite(serverURL)
 	if err != nil {
@@ -165,6 +167,9 @@ func (s settings) readProvider(c *config, f *faults) {
 	case s.Dev:
 		s.readDev(f)
 		return
+	case !configured && s.OIDCAuthURL+s.OIDCTokenURL+s.OIDCUserURL != "":
+		f.add(strings.Join(s.missingEndpoints(), ", "), "not set; without OIDC_ISSUER all of OIDC_AUTH_URL, OIDC_TOKEN_URL and OIDC_USER_URL are needed")
+		return
 	case !configured:
 		f.add("OIDC_ISSUER", "is not set; name your identity provider, or try the server with --dev")
 		return
@@ -175,6 +180,19 @@ func (s settings) readProvider(c *config, f *faults) {
 	if _, err := upstream.New(c.Upstream); err != nil && s.OIDCClientID != "" {
 		*f = append(*f, err.Error()) // it names the setting itself
 	}
+}
+
+// missingEndpoints names what a provider without discovery still lacks.
+func (s settings) missingEndpoints() []string {
+	var missing []string
+	for _, endpoint := range []struct{ setting, value string }{
+		{"OIDC_AUTH_URL", s.OIDCAuthURL}, {"OIDC_TOKEN_URL", s.OIDCTokenURL}, {"OIDC_USER_URL", s.OIDCUserURL},
+	} {
+		if endpoint.value == "" {
+			missing = append(missing, endpoint.setting)
+		}
+	}
+	return missing
 }
 
 // readDev keeps a provider whose passwords everybody knows off any network.

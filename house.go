@@ -184,8 +184,9 @@ func newFront(c config, vault *artifact.Vault, provider *upstream.Provider, page
 }
 
 func newPages(c config, registry *tools.Registry) (*pages.Set, error) {
-	set := &pages.Set{Site: c.Site, Provider: providerName(c.Upstream)}
+	set := &pages.Set{Site: c.Site, Provider: providerName(c.Upstream), RequestID: router.RequestID}
 	if c.Dev {
+		set.Provider = "the development provider (" + set.Provider + ")"
 		set.DevUsers = devidp.Users()
 	}
 	for _, t := range registry.Tools() {

@@ -197,6 +197,8 @@ func refuse(ctx *fasthttp.RequestCtx, err error) {
 		status = fasthttp.StatusRequestTimeout
 	}
 	ctx.Error(fasthttp.StatusMessage(status), status)
+	ctx.Response.Header.Set(fasthttp.HeaderXContentTypeOptions, "nosniff")
+	ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
 	ctx.SetConnectionClose()
 }
 

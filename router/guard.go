@@ -10,17 +10,19 @@ import (
 
 // guardRequest refuses what no room should have to think about:
 //
-//   - a body framed in two ways at once, which two HTTP parsers in a row read
-//     differently: request smuggling (RFC 9112 §6.1);
-//   - a fragment in the request target, which no client sends;
+//   - what two HTTP parsers in a row read differently (request smuggling): a
+//     body framed in two ways (RFC 9112 §6.1), a header line folded over two
+//     (§5.2), a version that is not HTTP/1.1 or 1.0;
+//   - a fragment in the request target and a Host with more than a name and a
+//     port, which no client sends;
 //   - in loopback mode a foreign Host, which is a web page reaching for this
 //     machine by DNS rebinding.
 func guardRequest(site oauth.Site, next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		switch {
-		case framedTwice(&ctx.Request.Header), bytes.IndexByte(ctx.Request.Header.RequestURI(), '#') >= 0:
+		case ambiguous(&ctx.Request.Header):
 			ctx.SetConnectionClose()
-			oauth.WriteError(ctx, oauth.NewError(oauth.InvalidRequest, "the request is framed in a way that HTTP does not allow"))
+			oauth.WriteError(ctx, oauth.NewError(oauth.InvalidRequest, "the request is written in a way that HTTP does not allow"))
 		case foreignHost(site, ctx):
 			oauth.WriteError(ctx, &oauth.Error{
 				Code:        oauth.InvalidRequest,
@@ -36,6 +38,21 @@ func guardRequest(site oauth.Site, next fasthttp.RequestHandler) fasthttp.Reques
 func foreignHost(site oauth.Site, ctx *fasthttp.RequestCtx) bool {
 	_, ok := site.Base(string(ctx.Host()))
 	return !ok
+}
+
+// ambiguous says whether the request could be taken for another one by whatever
+// stands in front of this server.
+func ambiguous(h *fasthttp.RequestHeader) bool {
+	version := string(h.Protocol())
+	return framedTwice(h) || folded(h) || version != "HTTP/1.1" && version != "HTTP/1.0" ||
+		bytes.IndexByte(h.RequestURI(), '#') >= 0 || bytes.ContainsAny(h.Host(), "@/\\?#")
+}
+
+// folded says whether a header line goes on in the next one. The parser joins
+// them, so only the raw header shows it.
+func folded(h *fasthttp.RequestHeader) bool {
+	raw := h.RawHeaders()
+	return bytes.Contains(raw, []byte("\n ")) || bytes.Contains(raw, []byte("\n\t"))
 }
 
 // framedTwice says whether a chunked request carries a Content-Length as well.

@@ -24,6 +24,7 @@ func (h *House) recordRequests(next fasthttp.RequestHandler) fasthttp.RequestHan
 		}
 		h.Log.LogAttrs(context.Background(), level, "request",
 			slog.String("event", "request"),
+			slog.String("request_id", RequestID(ctx)),
 			slog.String("method", string(ctx.Method())),
 			slog.String("path", string(ctx.Path())),
 			slog.Int("status", ctx.Response.StatusCode()),

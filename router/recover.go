@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strconv"
 
 	"github.com/valyala/fasthttp"
 
@@ -18,7 +19,7 @@ func recoverPanics(log *slog.Logger, next fasthttp.RequestHandler) fasthttp.Requ
 	return func(ctx *fasthttp.RequestCtx) {
 		defer func() {
 			if cause := recover(); cause != nil {
-				id := newRequestID()
+				id := RequestID(ctx)
 				log.Error("request panicked", "event", "panic", "request_id", id, "path", string(ctx.Path()), "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
 				ctx.Response.Reset()
 				oauth.WriteError(ctx, &oauth.Error{Code: oauth.ServerError, Description: "internal error, request id " + id, Status: fasthttp.StatusInternalServerError})
@@ -28,8 +29,14 @@ func recoverPanics(log *slog.Logger, next fasthttp.RequestHandler) fasthttp.Requ
 	}
 }
 
-func newRequestID() string {
-	var b [8]byte
+// process tells the request ids of one process from those of another.
+var process = func() string {
+	var b [4]byte
 	rand.Read(b[:]) // never fails: crypto/rand ends the process instead
 	return hex.EncodeToString(b[:])
+}()
+
+// RequestID names a request in the log and on error pages.
+func RequestID(ctx *fasthttp.RequestCtx) string {
+	return process + "-" + strconv.FormatUint(ctx.ID(), 36)
 }

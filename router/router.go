@@ -1,6 +1,7 @@
 package router
 
 import (
+	"bytes"
 	"log/slog"
 
 	"github.com/fasthttp/router"
@@ -58,18 +59,20 @@ func (h *House) routes() fasthttp.RequestHandler {
 	r.NotFound = notFound
 	r.MethodNotAllowed = methodNotAllowed
 
-	r.GET("/", h.Landing)
+	read(r, "/", h.Landing)
 
 	const wellKnown = "/.well-known/"
 	for _, suffix := range []string{"", "/sse", "/mcp"} {
-		public(r, fasthttp.MethodGet, wellKnown+"oauth-authorization-server"+suffix, h.Discovery.AuthorizationServer)
+		document(r, wellKnown+"oauth-authorization-server"+suffix, h.Discovery.AuthorizationServer)
 	}
 	for suffix, path := range map[string]string{"": "/sse", "/sse": "/sse", "/mcp": "/mcp"} {
-		public(r, fasthttp.MethodGet, wellKnown+"oauth-protected-resource"+suffix, h.Discovery.ProtectedResource(path))
+		document(r, wellKnown+"oauth-protected-resource"+suffix, h.Discovery.ProtectedResource(path))
 	}
-	public(r, fasthttp.MethodGet, "/jwks.json", h.Discovery.JWKS)
-	public(r, fasthttp.MethodPost, "/register", h.Register.Register)
-	public(r, fasthttp.MethodPost, "/token", h.Grant.Token)
+	document(r, "/jwks.json", h.Discovery.JWKS)
+	r.POST("/register", public(h.Register.Register))
+	r.OPTIONS("/register", preflight(fasthttp.MethodPost))
+	r.POST("/token", public(h.Grant.Token))
+	r.OPTIONS("/token", preflight(fasthttp.MethodPost))
 
 	r.GET("/authorize", h.Authorize.Authorize)
 	r.POST("/consent", h.Authorize.Consent)
@@ -80,8 +83,8 @@ func (h *House) routes() fasthttp.RequestHandler {
 	r.ANY("/mcp", h.Resource.MCP)
 	r.ANY("/sse/message", h.Resource.Message)
 
-	r.GET("/healthz", h.Health.Live)
-	r.GET("/readyz", h.Health.Ready)
+	read(r, "/healthz", h.Health.Live)
+	read(r, "/readyz", h.Health.Ready)
 	return ignoreResourceSlash(r.Handler)
 }
 
@@ -97,15 +100,30 @@ func ignoreResourceSlash(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	}
 }
 
-// public routes a handler that any web page may call: it uses no cookie, so
-// CORS is open and without credentials.
-func public(r *router.Router, method, path string, handler fasthttp.RequestHandler) {
-	r.Handle(method, path, func(ctx *fasthttp.RequestCtx) {
+// read routes GET, and HEAD as its shadow.
+func read(r *router.Router, path string, handler fasthttp.RequestHandler) {
+	r.GET(path, handler)
+	r.HEAD(path, handler)
+}
+
+// document routes a public document.
+func document(r *router.Router, path string, handler fasthttp.RequestHandler) {
+	read(r, path, public(handler))
+	r.OPTIONS(path, preflight(fasthttp.MethodGet))
+}
+
+// public lets any web page call a handler: it uses no cookie, so CORS is open
+// and without credentials.
+func public(handler fasthttp.RequestHandler) fasthttp.RequestHandler {
+	return func(ctx *fasthttp.RequestCtx) {
 		allowAnyOrigin(ctx)
 		handler(ctx)
-	})
-	r.OPTIONS(path, func(ctx *fasthttp.RequestCtx) {
-		allowAnyOrigin(ctx)
+	}
+}
+
+// preflight answers a browser that asks before it calls a public handler.
+func preflight(method string) fasthttp.RequestHandler {
+	return public(func(ctx *fasthttp.RequestCtx) {
 		ctx.Response.Header.Set(fasthttp.HeaderAccessControlAllowMethods, method)
 		ctx.Response.Header.Set(fasthttp.HeaderAccessControlAllowHeaders, "Authorization, Content-Type, Accept, MCP-Protocol-Version")
 		ctx.Response.Header.Set(fasthttp.HeaderAccessControlMaxAge, "600")
@@ -118,6 +136,9 @@ func allowAnyOrigin(ctx *fasthttp.RequestCtx) {
 }
 
 func notFound(ctx *fasthttp.RequestCtx) {
+	if bytes.HasPrefix(ctx.Path(), []byte("/.well-known/")) {
+		allowAnyOrigin(ctx) // a web page that probes for documents must see that this one is missing
+	}
 	oauth.WriteError(ctx, &oauth.Error{Code: "not_found", Description: "there is nothing at this path", Status: fasthttp.StatusNotFound})
 }
 

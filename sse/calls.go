@@ -6,21 +6,23 @@ import (
 )
 
 // A stream's messages run in goroutines of their own, so they are counted:
-// nobody's client needs more, and an attacker's would fill the memory.
+// nobody's client needs more, an attacker's would fill the memory, and one user
+// must not take the places of all.
 const (
-	maxCalls          = 1024 // on this replica
-	maxCallsPerStream = 16
+	maxCalls        = 1024 // on this replica
+	maxCallsPerUser = 64
 )
 
 var (
-	errBusy       = errors.New("the server runs too many calls; try again")
-	errStreamBusy = errors.New("this stream runs too many calls; wait for an answer")
+	errBusy     = errors.New("the server runs too many calls; try again")
+	errUserBusy = errors.New("you run too many calls; wait for an answer")
 )
 
 // calls counts the running messages of streams. The zero value is ready to use.
 type calls struct {
 	mu       sync.Mutex
 	total    int
+	byUser   map[string]int
 	byStream map[*stream]int
 }
 
@@ -29,15 +31,16 @@ func (c *calls) begin(st *stream) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.byStream[st] >= maxCallsPerStream:
-		return errStreamBusy
+	case c.byUser[st.subject] >= maxCallsPerUser:
+		return errUserBusy
 	case c.total >= maxCalls:
 		return errBusy
 	}
 	if c.byStream == nil {
-		c.byStream = make(map[*stream]int)
+		c.byStream, c.byUser = make(map[*stream]int), make(map[string]int)
 	}
 	c.byStream[st]++
+	c.byUser[st.subject]++
 	c.total++
 	return nil
 }
@@ -48,6 +51,9 @@ func (c *calls) end(st *stream) {
 	c.total--
 	if c.byStream[st]--; c.byStream[st] == 0 {
 		delete(c.byStream, st)
+	}
+	if c.byUser[st.subject]--; c.byUser[st.subject] == 0 {
+		delete(c.byUser, st.subject)
 	}
 }
 

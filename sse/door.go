@@ -28,6 +28,7 @@ type door struct {
 // outlives it is copied.
 type visit struct {
 	http      *fasthttp.RequestCtx
+	path      string // of the protected resource the client knows: /sse or /mcp
 	id        string // names the request in the log and in a 500
 	origin    string // an allowed browser origin, or ""
 	principal bearer.Principal
@@ -37,7 +38,7 @@ type visit struct {
 // a fasthttp handler ends the whole process and every stream with it.
 func (e *Endpoint) guard(d door, next func(*visit)) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
-		v := &visit{http: ctx, id: artifact.NewID()}
+		v := &visit{http: ctx, path: d.path, id: artifact.NewID()}
 		defer func() {
 			if p := recover(); p != nil {
 				e.logPanic(v.id, p)

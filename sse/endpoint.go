@@ -76,8 +76,17 @@ func (e *Endpoint) Serve(path string) fasthttp.RequestHandler {
 
 // Message is the handler of /sse/message, for every method.
 func (e *Endpoint) Message(ctx *fasthttp.RequestCtx) {
-	e.guard(door{path: "/sse", methods: []string{"POST"}, allow: "POST, OPTIONS"}, e.message)(ctx)
+	path := "/sse"
+	if string(ctx.QueryArgs().Peek(resourceParameter)) == "mcp" {
+		path = "/mcp"
+	}
+	e.guard(door{path: path, methods: []string{"POST"}, allow: "POST, OPTIONS"}, e.message)(ctx)
 }
+
+// resourceParameter stands in the message URL of streams that were opened at
+// /mcp. Their clients compare the resource in a challenge with the URL they
+// were given, and give up when a message names another one.
+const resourceParameter = "at"
 
 // OpenStreams is the number of open streams on this replica.
 func (e *Endpoint) OpenStreams() int { return e.list().count() }

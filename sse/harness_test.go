@@ -118,6 +118,16 @@ func (s *site) livesFor(d time.Duration) func(*artifact.AccessToken) {
 	return func(a *artifact.AccessToken) { a.Expires = s.clock.Now().Add(d).Unix() }
 }
 
+// scribble spoils what a tool is given of its caller and tells whether somebody
+// did so before: no call may change another.
+func scribble(scopes []string) string {
+	if len(scopes) != 1 || scopes[0] != "mcp:tools" {
+		return " with the scopes of another call"
+	}
+	scopes[0] = "spoiled"
+	return ""
+}
+
 // replica is one running server.
 type replica struct {
 	*site
@@ -135,7 +145,7 @@ type none struct{}
 // endpoint before the first request.
 func newReplica(t testing.TB, s *site, change ...func(*sse.Endpoint)) *replica {
 	t.Helper()
-	r := &replica{site: s, logs: &logbook{}, release: make(chan struct{}), started: make(chan struct{}, 64), cancelled: make(chan struct{}, 64)}
+	r := &replica{site: s, logs: &logbook{}, release: make(chan struct{}), started: make(chan struct{}, 256), cancelled: make(chan struct{}, 256)}
 	log := slog.New(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	registry, err := tools.NewRegistry(
 		tools.New(tools.Spec{Name: "whoami", Title: "Who am I", Description: "Names the caller and a marker."},
@@ -146,7 +156,7 @@ func newReplica(t testing.TB, s *site, change ...func(*sse.Endpoint)) *replica {
 			}, error) {
 				return struct {
 					Text string `json:"text"`
-				}{c.Caller.Subject + "/" + in.Marker}, nil
+				}{c.Caller.Subject + "/" + in.Marker + scribble(c.Caller.Scopes)}, nil
 			}),
 		tools.New(tools.Spec{Name: "big", Title: "Big", Description: "Answers many bytes."},
 			func(_ *tools.Context, in struct {
@@ -208,11 +218,15 @@ func (r *replica) serve(t testing.TB) {
 	atSSE, atMCP := r.Serve("/sse"), r.Serve("/mcp")
 	server := &fasthttp.Server{
 		ReadBufferSize:        16 << 10,
-		MaxRequestBodySize:    sse.MaxBody,
+		MaxRequestBodySize:    2 * sse.MaxBody, // the endpoint's own limit is under test
+		WriteTimeout:          serverTimeout,
 		KeepHijackedConns:     true,
 		NoDefaultServerHeader: true,
 		SecureErrorLogMessage: true,
 		Logger:                discard{},
+		// Bodies are the endpoint's business: a parser of forms in front of it
+		// answers 400 before anybody is asked for a token.
+		DisablePreParseMultipartForm: true,
 		Handler: func(ctx *fasthttp.RequestCtx) {
 			switch string(ctx.Path()) {
 			case "/sse", "/sse/":
@@ -244,6 +258,9 @@ func (r *replica) serve(t testing.TB) {
 		}
 	})
 }
+
+// serverTimeout is short, to see whether it cuts streams.
+const serverTimeout = time.Second
 
 type discard struct{}
 

@@ -32,7 +32,8 @@ func (e *Endpoint) openStream(v *visit) {
 		return
 	}
 	p := v.principal
-	st := &stream{id: artifact.NewID(), subject: p.Subject, client: p.ClientID, opened: e.Now(), expires: p.Expires}
+	st := &stream{id: artifact.NewID(), subject: p.Subject, client: p.ClientID, opened: e.Now()}
+	st.expires = st.limited(p.Expires)
 	handle, err := e.SealStream.Seal(artifact.Stream{ID: st.id, Subject: p.Subject, Client: p.ClientID})
 	if err != nil {
 		e.Log.Error("stream handle not minted", "event", "stream_seal", "request_id", v.id, "err", err)
@@ -47,7 +48,7 @@ func (e *Endpoint) openStream(v *visit) {
 		v.busy(fasthttp.StatusServiceUnavailable, "temporarily_unavailable", err.Error())
 		return
 	}
-	e.hijack(v, st, append(responseHead(v.origin), opening(route, handle)...))
+	e.hijack(v, st, append(responseHead(v.origin), opening(v.path, route, handle)...))
 }
 
 // hijack takes the connection from fasthttp and gives it to the stream. If
@@ -83,14 +84,19 @@ func responseHead(origin string) []byte {
 	return []byte(head + "\r\n")
 }
 
-// opening is the beginning of a stream. The endpoint is a relative path: no
-// Host header can make a client send its token elsewhere.
-func opening(route, handle string) []byte {
-	endpoint := "/sse/message?stream=" + handle
+// opening is the beginning of a stream: one event, because a client may insist
+// that the first one is the endpoint. The endpoint is a relative path: no Host
+// header can make a client send its token elsewhere.
+func opening(path, route, handle string) []byte {
+	endpoint := "/sse/message?"
 	if route != "" {
-		endpoint = "/sse/message?session=" + route + "&stream=" + handle
+		endpoint += "session=" + route + "&"
 	}
-	return appendEvent([]byte("retry: "+reconnectTime+"\n\n"), "endpoint", []byte(endpoint))
+	if path == "/mcp" {
+		endpoint += resourceParameter + "=mcp&"
+	}
+	endpoint += "stream=" + handle
+	return appendEvent([]byte("retry: "+reconnectTime+"\n"), "endpoint", []byte(endpoint))
 }
 
 // route is the client's parameter session, which is repeated in the endpoint so
@@ -139,7 +145,7 @@ func (e *Endpoint) message(v *visit) {
 		return
 	}
 	switch err := e.calls.begin(st); {
-	case errors.Is(err, errStreamBusy):
+	case errors.Is(err, errUserBusy):
 		v.busy(fasthttp.StatusTooManyRequests, "too_many_calls", err.Error())
 		return
 	case err != nil:

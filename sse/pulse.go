@@ -97,9 +97,13 @@ func (e *Endpoint) Drain(ctx context.Context) {
 	if again {
 		return
 	}
+	spread := drainTime
+	if deadline, ok := ctx.Deadline(); ok {
+		spread = max(min(spread, time.Until(deadline)/2), shardCount)
+	}
 	for _, i := range rand.Perm(shardCount) {
 		if l.end(&l.shards[i], false) {
-			pause(ctx, rand.N(2*drainTime/shardCount))
+			pause(ctx, rand.N(2*spread/shardCount)) // spread/shardCount on average
 		}
 	}
 	for l.count() > 0 {

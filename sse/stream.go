@@ -112,10 +112,7 @@ func (s *stream) extend(expires, now time.Time) bool {
 		s.close("peer gone", nil)
 	}
 	s.mu.Lock()
-	if limit := s.opened.Add(lifeTime); expires.After(limit) {
-		expires = limit
-	}
-	if expires.After(s.expires) {
+	if expires = s.limited(expires); expires.After(s.expires) {
 		s.expires = expires
 	}
 	alive, ok := !s.closed && now.Before(s.expires.Add(graceTime)), true
@@ -129,6 +126,14 @@ func (s *stream) extend(expires, now time.Time) bool {
 		s.close("write", nil)
 	}
 	return alive && ok
+}
+
+// limited cuts a token's expiry to what a stream may live.
+func (s *stream) limited(expires time.Time) time.Time {
+	if limit := s.opened.Add(lifeTime); expires.After(limit) {
+		return limit
+	}
+	return expires
 }
 
 // ends is the time at which the stream is closed if nothing is heard.

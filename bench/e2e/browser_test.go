@@ -197,6 +197,20 @@ func (p *page) text() string {
 	return strings.Join(strings.Fields(content(root)), " ")
 }
 
+// snippets returns what the page shows as preformatted text.
+func (p *page) snippets() (found []string) {
+	root, err := html.Parse(strings.NewReader(p.body))
+	if err != nil {
+		return nil
+	}
+	for n := range root.Descendants() {
+		if n.Type == html.ElementNode && n.Data == "pre" {
+			found = append(found, content(n))
+		}
+	}
+	return found
+}
+
 // link returns the target of the first link that starts with a prefix, or nil.
 func (p *page) link(prefix string) *url.URL {
 	root, err := html.Parse(strings.NewReader(p.body))

@@ -14,7 +14,8 @@ import (
 // drainLimit is how long a drain may take with one slow request in flight.
 const drainLimit = 20 * time.Second
 
-// SIGTERM: load balancers see it at /readyz, the call in flight is answered, open streams end, and the exit is clean.
+// SIGTERM: load balancers see it at /readyz, open streams end, the call in flight is still answered, and the exit is
+// clean.
 func TestSIGTERMDrains(t *testing.T) {
 	t.Parallel()
 	server := startDevServer(t)
@@ -31,10 +32,13 @@ func TestSIGTERMDrains(t *testing.T) {
 		}
 		return nil
 	})
+	s.waitClosed(t, drainLimit/2)
+	if server.ended() {
+		t.Fatal("the server did not wait for the call in flight")
+	}
 	if answer := call(t); !strings.Contains(answer, "in flight") {
 		t.Errorf("the call in flight is answered with %s", answer)
 	}
-	s.waitClosed(t, drainLimit)
 	if code := server.exitCode(t, drainLimit); code != 0 {
 		t.Errorf("exit code %d; the server said:\n%s", code, server.output.String())
 	}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"errors"
@@ -83,11 +84,14 @@ func (f *front) serve(t *testing.T, tlsConfig *tls.Config, replicas []*replica) 
 	})
 }
 
+// backend is the context key of the address that was picked for a request.
+type backend struct{}
+
 func (f *front) handler() http.Handler {
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.Out.Host = p.In.Host
-			p.Out.URL.Scheme, p.Out.URL.Host = "http", p.In.Context().Value(backendKey{}).(string)
+			p.Out.URL.Scheme, p.Out.URL.Host = "http", p.In.Context().Value(backend{}).(string)
 		},
 		FlushInterval: -1,
 		// A new connection per request: a pooled one to a replica that was just killed would fail a request that the
@@ -99,12 +103,12 @@ func (f *front) handler() http.Handler {
 		},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		backend, err := f.place(r)
+		addr, err := f.place(r)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
 		}
-		proxy.ServeHTTP(w, r.WithContext(withBackend(r.Context(), backend)))
+		proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), backend{}, addr)))
 	})
 }
 

@@ -8,10 +8,11 @@ import (
 	"testing"
 )
 
-// Someone points Cursor at the server of `make run`, by any name a loopback address has.
+// Someone points Cursor at the server of `make run`, by any name a loopback address has. The log is at its most
+// talkative, and is searched for secrets all the same.
 func TestCursorLogsInOverTheDevelopmentProvider(t *testing.T) {
 	t.Parallel()
-	server := startDevServer(t)
+	server := startDevServer(t, "LOG_LEVEL=debug")
 	names := []string{"localhost", "127.0.0.1"}
 	if hasIPv6() {
 		names = append(names, "[::1]")
@@ -32,13 +33,15 @@ func TestCursorLogsInOverTheDevelopmentProvider(t *testing.T) {
 	}
 }
 
-// The same through a certified provider, in three moods.
+// The same through a certified provider, in its several moods. The last one lists both methods of authentication and
+// takes only the second from us: some providers choose it per application and say so nowhere.
 func TestCursorLogsInOverOIDCProvider(t *testing.T) {
 	t.Parallel()
 	for name, env := range map[string][]string{
-		"plain":              nil,
-		"PKCE required":      {"PKCE=1"},
-		"client_secret_post": {"AUTHM=client_secret_post"},
+		"plain":                           nil,
+		"PKCE required":                   {"PKCE=1"},
+		"client_secret_post":              {"AUTHM=client_secret_post"},
+		"client_secret_post, both listed": {"AUTHM=client_secret_post", "LISTED=client_secret_basic,client_secret_post"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

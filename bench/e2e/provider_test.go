@@ -6,27 +6,51 @@ import (
 	"testing"
 )
 
-// startIdP runs panva's oidc-provider as the company's identity provider, and returns the settings of a server whose
-// base URL is serverURL. The environment selects its habits: PKCE=1, AUTHM=client_secret_post.
-func startIdP(t *testing.T, serverURL string, env ...string) []string {
+// idp is panva's oidc-provider as the company's identity provider, as a process.
+type idp struct {
+	*process
+	issuer string
+	env    []string
+}
+
+// newIdP prepares a provider on a free port, for a server whose base URL is serverURL, without starting it. The
+// environment selects its habits: PKCE=1, AUTHM=client_secret_post.
+func newIdP(t *testing.T, serverURL string, env ...string) *idp {
 	t.Helper()
 	needNode(t)
+	secrets.add(idpSecret)
+	port := freePort(t)
+	env = append([]string{fmt.Sprintf("PORT=%d", port), "RP_REDIRECT=" + serverURL + "/callback"}, env...)
+	return &idp{issuer: fmt.Sprintf("http://127.0.0.1:%d", port), env: env}
+}
+
+// start runs the provider until it answers.
+func (i *idp) start(t *testing.T) {
+	t.Helper()
 	script, err := filepath.Abs("node/idp.mjs")
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := freePort(t)
-	issuer := fmt.Sprintf("http://127.0.0.1:%d", port)
-	env = append([]string{fmt.Sprintf("PORT=%d", port), "RP_REDIRECT=" + serverURL + "/callback"}, env...)
-	p := spawn(t, filepath.Dir(script), env, "node", script)
+	i.process = spawn(t, filepath.Dir(script), i.env, "node", script)
 	eventually(t, startTimeout, "the identity provider answers", func() error {
-		if p.ended() {
-			t.Fatalf("the identity provider ended:\n%s", p.output.String())
+		if i.ended() {
+			t.Fatalf("the identity provider ended:\n%s", i.output.String())
 		}
-		return healthy(issuer + "/.well-known/openid-configuration")
+		return healthy(i.issuer + "/.well-known/openid-configuration")
 	})
-	secrets.add(idpSecret)
-	return []string{"OIDC_ISSUER=" + issuer, "OIDC_CLIENT_ID=gw", "OIDC_CLIENT_SECRET=" + idpSecret}
+}
+
+// settings are those of a server that uses the provider.
+func (i *idp) settings() []string {
+	return []string{"OIDC_ISSUER=" + i.issuer, "OIDC_CLIENT_ID=gw", "OIDC_CLIENT_SECRET=" + idpSecret}
+}
+
+// startIdP starts a provider that is there from beginning to end, and returns the settings for it.
+func startIdP(t *testing.T, serverURL string, env ...string) []string {
+	t.Helper()
+	i := newIdP(t, serverURL, env...)
+	i.start(t)
+	return i.settings()
 }
 
 const idpSecret = "gw-secret-gw-secret-gw-secret-0123"

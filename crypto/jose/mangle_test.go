@@ -2,6 +2,7 @@ package jose_test
 
 import (
 	"encoding/base64"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -78,6 +79,13 @@ func TestOtherSpellingsAreRefused(t *testing.T) {
 			"JSON, general":       `{"protected":"` + parts[0] + `","recipients":[{}],"iv":"` + parts[2] + `","ciphertext":"` + parts[3] + `","tag":"` + parts[4] + `"}`,
 			"percent-encoded dot": strings.Replace(token, ".", "%2E", 1),
 			"full-width dot":      strings.Replace(token, ".", "．", 1),
+		}
+		// A reader that joins ciphertext and tag before it opens them does not see
+		// where one ends.
+		whole := append(unb64(t, parts[3]), unb64(t, parts[4])...)
+		for _, tag := range []int{1, 12, 15, 17, 18} {
+			at := len(whole) - tag
+			spellings["a tag of "+strconv.Itoa(tag)+" bytes"] = strings.Join(parts[:3], ".") + "." + b64(whole[:at]) + "." + b64(whole[at:])
 		}
 		for i, part := range parts {
 			if part == "" {

@@ -136,8 +136,9 @@ func verificationKey(p Profile, m *member, k keys) any {
 	}
 }
 
-// set fills one header. It cannot fail for the string headers used here; a
-// failure would be a change of the library that no token must survive.
+// set fills one header. It cannot fail for the string headers used here; it
+// panics because a failure would be a change of the library that no token must
+// survive.
 func set(h interface{ Set(string, any) error }, name, value string) {
 	if err := h.Set(name, value); err != nil {
 		panic("jose: header " + name + ": " + err.Error())

@@ -1,7 +1,9 @@
 package authorize
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"slices"
 
 	"github.com/valyala/fasthttp"
@@ -42,13 +44,12 @@ func (r *Room) Callback(ctx *fasthttp.RequestCtx) {
 	}
 	params, fault := readCallback(string(ctx.URI().QueryString()), maxCallback)
 	if fault != nil {
-		r.Pages.Fault(ctx, *fault)
+		r.show(ctx, *fault)
 		return
 	}
 	state, request, fault := r.recognise(ctx, params.Get("state"))
 	if fault != nil {
-		r.Log.Info("callback refused", "event", "callback_refused", "reason", fault.Title)
-		r.Pages.Fault(ctx, *fault)
+		r.show(ctx, *fault)
 		return
 	}
 	r.dropCookie(ctx, r.flowName(state.Flow))
@@ -79,7 +80,7 @@ func (r *Room) CallbackForm(ctx *fasthttp.RequestCtx) {
 	}
 	form, ok := readForm(ctx)
 	if !ok || repeatsOurs(form) {
-		r.Pages.Fault(ctx, malformedCallback)
+		r.show(ctx, malformedCallback)
 		return
 	}
 	query, separator := "", "?"
@@ -90,7 +91,7 @@ func (r *Room) CallbackForm(ctx *fasthttp.RequestCtx) {
 		}
 	}
 	if len(query) > maxReentry {
-		r.Pages.Fault(ctx, malformedCallback)
+		r.show(ctx, malformedCallback)
 		return
 	}
 	redirect(ctx, fasthttp.StatusSeeOther, base+"/callback"+query)
@@ -203,12 +204,15 @@ func account(user upstream.Identity) string {
 }
 
 // fail tells the client that the login cannot go on and why in one word, and the
-// log the rest.
+// log the rest. The provider's faults are warnings; the rest are our own.
 func (r *Room) fail(ctx *fasthttp.RequestCtx, status int, client reply, doing string, err error) {
-	refused := oauth.NewError(oauth.ServerError, "the login could not be completed; the server's log says why")
-	if errors.Is(err, upstream.ErrUnavailable) {
-		refused = oauth.NewError(oauth.TemporarilyUnavailable, "the identity provider is not available, try again later")
+	refused, level := oauth.NewError(oauth.ServerError, "the login could not be completed; the log of the server says why"), slog.LevelError
+	switch {
+	case errors.Is(err, upstream.ErrUnavailable):
+		refused, level = oauth.NewError(oauth.TemporarilyUnavailable, "the identity provider is not available, try again later"), slog.LevelWarn
+	case errors.Is(err, upstream.ErrRefused):
+		level = slog.LevelWarn
 	}
-	r.Log.Error("login failed", "event", "login_failed", "doing", doing, "err", err)
+	r.Log.Log(context.Background(), level, "login failed", "event", "login", "client", client.client, "decision", refused.Code, "doing", doing, "err", err)
 	client.refuse(ctx, status, refused)
 }

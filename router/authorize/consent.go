@@ -34,7 +34,7 @@ func (r *Room) Consent(ctx *fasthttp.RequestCtx) {
 	}
 	ticket, approved, fault := r.readAnswer(ctx, base)
 	if fault != nil {
-		r.Pages.Fault(ctx, *fault)
+		r.show(ctx, *fault)
 		return
 	}
 	client := replyTo(ticket.AuthorizationRequest, base)

@@ -1,6 +1,7 @@
 package authorize
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
 	"strings"
@@ -32,8 +33,8 @@ func (r *Room) cookieName(name string) string {
 // flowName returns the name of the flow cookie with this digest. It is derived,
 // so that the state alone leads to its cookie among those of parallel logins.
 func (r *Room) flowName(d artifact.Digest) string {
-	id := hex.EncodeToString([]byte(d))
-	return r.cookieName(flowCookie + id[:min(8, len(id))])
+	sum := sha256.Sum256([]byte(d))
+	return r.cookieName(flowCookie + hex.EncodeToString(sum[:4]))
 }
 
 // cookie returns the value of a cookie, "" when there is none. It is false when

@@ -12,13 +12,14 @@ import (
 
 // reply is the way back to a client whose redirect URI is proven.
 type reply struct {
+	client      artifact.Digest // for the log
 	redirectURI string
 	state       string // "" when the client sent none
 	issuer      string // our own, so that the client can detect a mix-up (RFC 9207)
 }
 
 func replyTo(request artifact.AuthorizationRequest, issuer string) reply {
-	return reply{redirectURI: request.RedirectURI, state: request.State, issuer: issuer}
+	return reply{client: request.Client, redirectURI: request.RedirectURI, state: request.State, issuer: issuer}
 }
 
 // code returns the URL of a success (RFC 6749 §4.1.2).

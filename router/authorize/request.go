@@ -46,7 +46,7 @@ func (r *Room) Authorize(ctx *fasthttp.RequestCtx) {
 	}
 	params, c, fault := r.identify(ctx)
 	if fault != nil {
-		r.Pages.Fault(ctx, *fault)
+		r.show(ctx, *fault)
 		return
 	}
 	request, refused := r.readRequest(params, base)
@@ -165,7 +165,7 @@ func validScope(scope string) bool {
 func (r *Room) ask(ctx *fasthttp.RequestCtx, c client.Client, request artifact.AuthorizationRequest, base string) {
 	secret, ok := r.csrf(ctx)
 	if !ok {
-		r.Pages.Fault(ctx, twoCookies)
+		r.show(ctx, twoCookies)
 		return
 	}
 	ticket, err := r.SealTicket.Seal(artifact.ConsentTicket{

@@ -45,9 +45,16 @@ type Claims struct {
 func (r *Room) base(ctx *fasthttp.RequestCtx) (string, bool) {
 	base, ok := r.Site.Base(string(ctx.Host()))
 	if !ok {
-		r.Pages.Fault(ctx, foreignHost)
+		r.show(ctx, foreignHost)
 	}
 	return base, ok
+}
+
+// show ends a request with a page, because no client has proven to be the one to
+// tell. The log gets the same reason and nothing of the request.
+func (r *Room) show(ctx *fasthttp.RequestCtx, fault pages.Fault) {
+	r.Log.Info("login stopped", "event", "login_stopped", "path", string(ctx.Path()), "reason", fault.Title)
+	r.Pages.Fault(ctx, fault)
 }
 
 // redirect sends the browser on: 302 after a GET, 303 after a POST and never 307,

@@ -7,6 +7,7 @@
 //	fault.go    what happened and what to do; how to reset a client
 //	denied.go   signed in, but not allowed
 //	landing.go  the front page: tools, endpoints, how to connect a client
+//	install.go  how each client is connected, as links and snippets
 //	tool.go     what a page tells about a tool, read from its input schema
 //
 // A page has no script, loads nothing and remembers nothing. Everything that

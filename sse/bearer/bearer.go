@@ -72,15 +72,20 @@ func (c *Checker) Check(headers [][]byte) (Principal, *Refusal) {
 		return Principal{}, refusal
 	}
 	// From here on a token was presented: its fate is told by an error code.
+	// A hit equals a token whose alphabet was checked, so that is left for later.
 	if p, ok := c.cache.get(token, c.Now()); ok {
 		return p, nil
+	}
+	if !isToken68(token) {
+		return Principal{}, malformedHeader
 	}
 	// The generation is read before the keys are: what is opened with a ring
 	// that is replaced meanwhile must not enter the cache after Flush emptied it.
 	generation := c.cache.generation.Load()
-	p, refusal := c.open(string(token))
+	text := string(token) // the HTTP server reuses its buffer
+	p, refusal := c.open(text)
 	if refusal == nil {
-		c.cache.put(string(token), p, generation, c.CacheSize)
+		c.cache.put(text, p, generation, c.CacheSize)
 	}
 	return p, refusal
 }
@@ -118,9 +123,12 @@ func (c *Checker) open(token string) (Principal, *Refusal) {
 // without regard to case (RFC 9110 §11.1).
 var scheme = []byte("Bearer")
 
+var malformedHeader = malformed("the Authorization header must be: Bearer, one space, the token")
+
 // credentials cuts the token out of the Authorization header. Two headers, or
 // two joined by a comma on the way, could be read differently by a proxy and by
-// us, so they are refused whatever they hold.
+// us, so they are refused whatever they hold. The token's alphabet is not
+// checked here.
 func credentials(headers [][]byte) ([]byte, *Refusal) {
 	if len(headers) == 0 {
 		return nil, unauthenticated
@@ -134,8 +142,8 @@ func credentials(headers [][]byte) ([]byte, *Refusal) {
 		return nil, malformed("the Authorization header is empty")
 	case !bytes.EqualFold(name, scheme) && isToken68(name):
 		return nil, unauthenticated // RFC 6750 §3.1: an unsupported scheme gets no error code
-	case !bytes.EqualFold(name, scheme), !isToken68(token):
-		return nil, malformed("the Authorization header must be: Bearer, one space, the token")
+	case !bytes.EqualFold(name, scheme):
+		return nil, malformedHeader
 	}
 	return token, nil
 }

@@ -5,6 +5,7 @@
 //   RP_REDIRECT  the relying party's redirect URIs, separated by commas
 //   PKCE=1       PKCE is required
 //   AUTHM        how the relying party must authenticate at the token endpoint (default client_secret_basic)
+//   LISTED       the methods the metadata lists, separated by commas (default AUTHM)
 //   ISSUER       the issuer, when a front stands before it
 import { createServer } from 'node:http'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
@@ -29,7 +30,7 @@ const provider = new Provider(issuer, {
     grant_types: ['authorization_code'],
     token_endpoint_auth_method: authMethod,
   }],
-  clientAuthMethods: [authMethod],
+  clientAuthMethods: process.env.LISTED?.split(',') ?? [authMethod],
   pkce: { required: () => process.env.PKCE === '1' },
   claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
   findAccount: (_, id) => users[id] && { accountId: id, claims: () => ({ sub: id, ...users[id] }) },

@@ -1,0 +1,10 @@
+// Package bench measures the hot paths of the server with `go test -bench`:
+//
+//	Mint, Open  each artifact through the vault, and the raw cryptography under
+//	            it (Floor), so that one run gives the ratio between them
+//	Token       POST /token for both grants, over an in-memory listener
+//	Call        a tool call with a bearer that was seen before and one that was not
+//
+// It measures and asserts nothing about time: figures of two machines, or of
+// two runs on a busy one, are not comparable, ratios within a run are.
+package bench
