@@ -39,6 +39,16 @@ func rpcFailure(code int, message string) failure {
 	return f
 }
 
+// broken is the JSON-RPC error for a mistake of ours; requestID leads to it in
+// the log.
+func broken(requestID string) []byte {
+	text, err := json.Marshal(rpcFailure(-32603, "internal error, request "+requestID))
+	if err != nil {
+		panic(err) // our own struct of strings and numbers
+	}
+	return text
+}
+
 // notAllowed answers 405.
 func (v *visit) notAllowed(allow, description string) {
 	v.http.Response.Header.Set(fasthttp.HeaderAllow, allow)

@@ -5,9 +5,10 @@ import (
 	"sync"
 )
 
-// A stream's messages run in goroutines of their own, so they are counted:
+// What runs without holding an HTTP request or a stream's place is counted:
 // nobody's client needs more, an attacker's would fill the memory, and one user
-// must not take the places of all.
+// must not take the places of all. That is the messages of legacy streams, and
+// the questions whose client may have left.
 const (
 	maxCalls        = 1024 // on this replica
 	maxCallsPerUser = 64
@@ -18,42 +19,69 @@ var (
 	errUserBusy = errors.New("you run too many calls; wait for an answer")
 )
 
+// quota counts up to maxCalls. The zero value is ready to use.
+type quota struct {
+	mu     sync.Mutex
+	total  int
+	byUser map[string]int
+}
+
+// take takes a place; giveBack gives it back. The error is errUserBusy or
+// errBusy.
+func (q *quota) take(subject string) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.byUser[subject] >= maxCallsPerUser:
+		return errUserBusy
+	case q.total >= maxCalls:
+		return errBusy
+	}
+	if q.byUser == nil {
+		q.byUser = make(map[string]int)
+	}
+	q.byUser[subject]++
+	q.total++
+	return nil
+}
+
+func (q *quota) giveBack(subject string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.total--
+	if q.byUser[subject]--; q.byUser[subject] == 0 {
+		delete(q.byUser, subject)
+	}
+}
+
 // calls counts the running messages of streams. The zero value is ready to use.
 type calls struct {
+	quota quota
+
 	mu       sync.Mutex
-	total    int
-	byUser   map[string]int
 	byStream map[*stream]int
 }
 
 // begin takes a place; end gives it back.
 func (c *calls) begin(st *stream) error {
+	if err := c.quota.take(st.subject); err != nil {
+		return err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.byUser[st.subject] >= maxCallsPerUser:
-		return errUserBusy
-	case c.total >= maxCalls:
-		return errBusy
-	}
 	if c.byStream == nil {
-		c.byStream, c.byUser = make(map[*stream]int), make(map[string]int)
+		c.byStream = make(map[*stream]int)
 	}
 	c.byStream[st]++
-	c.byUser[st.subject]++
-	c.total++
 	return nil
 }
 
 func (c *calls) end(st *stream) {
+	c.quota.giveBack(st.subject)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.total--
 	if c.byStream[st]--; c.byStream[st] == 0 {
 		delete(c.byStream, st)
-	}
-	if c.byUser[st.subject]--; c.byUser[st.subject] == 0 {
-		delete(c.byUser, st.subject)
 	}
 }
 

@@ -32,6 +32,7 @@ type visit struct {
 	id        string // names the request in the log and in a 500
 	origin    string // an allowed browser origin, or ""
 	principal bearer.Principal
+	call      *call // that serves a POST; nil before
 }
 
 // guard puts the door, and a net for panics, in front of a handler: a panic in
@@ -42,6 +43,10 @@ func (e *Endpoint) guard(d door, next func(*visit)) fasthttp.RequestHandler {
 		defer func() {
 			if p := recover(); p != nil {
 				e.logPanic(v.id, p)
+				if st := v.call.end(); st != nil { // the answer has begun
+					v.handOver(st, broken(v.id))
+					return
+				}
 				ctx.Hijack(nil) // the handler may have asked for the connection before it broke
 				ctx.HijackSetNoResponse(false)
 				ctx.Response.Reset()

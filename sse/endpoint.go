@@ -10,6 +10,7 @@ import (
 	"mcp-oauth-server/crypto/artifact"
 	"mcp-oauth-server/sse/bearer"
 	"mcp-oauth-server/sse/mcp"
+	"mcp-oauth-server/sse/relay"
 )
 
 // MaxBody is the longest message that is read, in bytes. The HTTP server must
@@ -31,8 +32,11 @@ type Endpoint struct {
 	LoopbackOrigins bool
 	// Bearer checks access tokens. REQUIRED.
 	Bearer *bearer.Checker
-	// MCP answers messages. REQUIRED.
+	// MCP answers messages. Its Announce should be this Endpoint's. REQUIRED.
 	MCP *mcp.Server
+	// Relay brings messages to whoever waits for them, maybe on another replica.
+	// It is closed after the streams, by whoever made it. REQUIRED.
+	Relay relay.Relay
 	// SealSession and OpenSession make and read an Mcp-Session-Id. REQUIRED.
 	SealSession artifact.Sealer[artifact.Session]
 	OpenSession artifact.Opener[artifact.Session]
@@ -41,7 +45,8 @@ type Endpoint struct {
 	SealStream artifact.Sealer[artifact.Stream]
 	OpenStream artifact.Opener[artifact.Stream]
 	// MaxStreams and MaxStreamsPerUser bound the open streams of this replica;
-	// beyond them a new one is answered 503 or 429. REQUIRED if Legacy is set.
+	// beyond them a new one is answered 503 or 429, and a call has nothing to say
+	// but its answer. REQUIRED.
 	MaxStreams, MaxStreamsPerUser int
 	// Legacy turns the transport of 2024-11-05 on.
 	Legacy bool
@@ -50,9 +55,12 @@ type Endpoint struct {
 	// Log receives what clients must not see. REQUIRED.
 	Log *slog.Logger
 
-	once    sync.Once
-	streams *streams
-	calls   calls
+	once        sync.Once
+	streams     *streams
+	unsubscribe func() // from the relay
+	calls       calls
+	questions   quota
+	running     running
 }
 
 // Serve returns the handler of the endpoint at path, /sse or /mcp: for every
@@ -93,6 +101,9 @@ func (e *Endpoint) OpenStreams() int { return e.list().count() }
 
 // list returns the streams, made at first use.
 func (e *Endpoint) list() *streams {
-	e.once.Do(func() { e.streams = newStreams(e) })
+	e.once.Do(func() {
+		e.streams = newStreams(e)
+		e.unsubscribe = e.subscribe()
+	})
 	return e.streams
 }

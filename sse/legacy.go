@@ -1,15 +1,15 @@
 package sse
 
 import (
-	"errors"
+	"context"
 	"net"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/valyala/fasthttp"
 
 	"mcp-oauth-server/crypto/artifact"
 	"mcp-oauth-server/sse/mcp"
+	"mcp-oauth-server/sse/relay"
 )
 
 // reconnectTime is what a client waits before it reconnects, as the field of
@@ -31,24 +31,42 @@ func (e *Endpoint) openStream(v *visit) {
 		v.problem(fasthttp.StatusBadRequest, "invalid_request", "session must be given once, with 1 to 128 of A-Z a-z 0-9 . _ -")
 		return
 	}
-	p := v.principal
-	st := &stream{id: artifact.NewID(), subject: p.Subject, client: p.ClientID, opened: e.Now()}
-	st.expires = st.limited(p.Expires)
-	handle, err := e.SealStream.Seal(artifact.Stream{ID: st.id, Subject: p.Subject, Client: p.ClientID})
+	st, err := e.newLegacyStream(v)
 	if err != nil {
+		v.refuseDelivery(err, fasthttp.StatusServiceUnavailable, "")
+		return
+	}
+	handle, err := e.SealStream.Seal(artifact.Stream{ID: st.id, Subject: st.subject, Client: st.client})
+	if err != nil {
+		st.place.Release()
 		e.Log.Error("stream handle not minted", "event", "stream_seal", "request_id", v.id, "err", err)
 		v.problem(fasthttp.StatusInternalServerError, "server_error", "internal error, request "+v.id)
 		return
 	}
-	switch err := e.list().add(st); {
-	case errors.Is(err, errUserFull):
-		v.busy(fasthttp.StatusTooManyRequests, "too_many_streams", "you have too many open streams; close one")
-		return
-	case err != nil:
-		v.busy(fasthttp.StatusServiceUnavailable, "temporarily_unavailable", err.Error())
+	if !e.admitStream(v, st) {
+		st.place.Release()
 		return
 	}
 	e.hijack(v, st, append(responseHead(v.origin), opening(v.path, route, handle)...))
+}
+
+// newLegacyStream makes a stream whose id is its place in the relay: where other
+// replicas find it.
+func (e *Endpoint) newLegacyStream(v *visit) (*stream, error) {
+	p := v.principal
+	st := &stream{subject: p.Subject, client: p.ClientID, opened: e.Now()}
+	st.expires = st.limited(p.Expires)
+	place, err := e.Relay.Register(v.owner(), func(m relay.Message) error {
+		if f, ok := decodeForwarded(m.Body); ok && m.Kind == relay.KindMessage {
+			return e.take(st, f)
+		}
+		return relay.ErrNobody // the answer to a question that nobody asked
+	})
+	if err != nil {
+		return nil, err
+	}
+	st.id, st.place = place.ID, place
+	return st, nil
 }
 
 // hijack takes the connection from fasthttp and gives it to the stream. If
@@ -124,8 +142,9 @@ func isModern(version string) bool {
 
 // message serves POST /sse/message. Besides the door's checks, in order: the
 // body's type, a handle that opens and belongs to the user and the client of
-// the bearer, its stream on this replica, a free place to run. 202 means that
-// the message runs; its answer goes onto the stream.
+// the bearer, its stream on this replica or on one that the relay reaches, a
+// free place to run. 202 means that the message runs; its answer goes onto the
+// stream.
 func (e *Endpoint) message(v *visit) {
 	if !e.Legacy {
 		v.problem(fasthttp.StatusNotFound, "not_found", "this server does not speak the HTTP+SSE transport; send messages to /sse")
@@ -139,53 +158,82 @@ func (e *Endpoint) message(v *visit) {
 		v.problem(fasthttp.StatusBadRequest, "invalid_request", "send messages to the URL of the endpoint event, or to /sse without a stream")
 		return
 	}
-	st := e.find(v, string(handles[0]))
-	if st == nil || !st.extend(v.principal.Expires, e.Now()) {
-		v.rpcError(fasthttp.StatusNotFound, -32600, "the stream is closed, or lives on another replica; connect again")
+	err := relay.ErrNobody
+	// Another user's handle, a forged and a dead one look alike from outside.
+	h, bad := e.OpenStream.Open(string(handles[0]))
+	if bad == nil && h.Subject == v.principal.Subject && h.Client == v.principal.ClientID {
+		err = e.pass(h.ID, v)
+	}
+	if err != nil {
+		v.refuseDelivery(err, fasthttp.StatusNotFound, "the stream is closed, or lives on another replica; connect again")
 		return
 	}
-	switch err := e.calls.begin(st); {
-	case errors.Is(err, errUserBusy):
-		v.busy(fasthttp.StatusTooManyRequests, "too_many_calls", err.Error())
-		return
-	case err != nil:
-		v.busy(fasthttp.StatusServiceUnavailable, "temporarily_unavailable", err.Error())
-		return
-	}
-	r := v.request(mcp.LegacySSE)
-	r.Session = st.session.Load()
-	go e.run(st, r)
 	v.http.SetStatusCode(fasthttp.StatusAccepted)
 }
 
-// find returns the living stream of a handle, if it is the principal's. Another
-// user's handle, a forged and a dead one look alike from outside.
-func (e *Endpoint) find(v *visit, handle string) *stream {
-	h, err := e.OpenStream.Open(handle)
-	if err != nil || h.Subject != v.principal.Subject || h.Client != v.principal.ClientID {
-		return nil
+// pass hands a message to its stream, wherever that lives. The error is one of
+// take or of the relay.
+func (e *Endpoint) pass(id string, v *visit) error {
+	r := v.request(mcp.LegacySSE)
+	f := forwarded{
+		ID: r.ID, Caller: r.Caller, Expires: v.principal.Expires,
+		ProtocolVersion: r.ProtocolVersion, Method: r.Method, Name: r.Name, Body: r.Body,
 	}
-	st := e.list().get(h.ID)
-	if st == nil || st.subject != h.Subject || st.client != h.Client {
-		return nil
+	if st := e.list().get(id); st != nil {
+		return e.take(st, f)
 	}
-	return st
+	message, err := f.encode()
+	if err != nil {
+		return err
+	}
+	return e.Relay.Deliver(context.Background(), id, v.owner(), relay.Message{Kind: relay.KindMessage, Body: message})
+}
+
+// take runs a message of the stream's owner. The error is relay.ErrNobody if the
+// stream is gone, errUserBusy, or relay.ErrBusy.
+func (e *Endpoint) take(st *stream, f forwarded) error {
+	if st.subject != f.Caller.Subject || string(st.client) != f.Caller.ClientID || !st.extend(f.Expires, e.Now()) {
+		return relay.ErrNobody
+	}
+	switch err := e.calls.begin(st); err {
+	case nil:
+	case errBusy:
+		return relay.ErrBusy
+	default:
+		return err
+	}
+	go e.run(st, f)
+	return nil
 }
 
 // run performs one message and puts its answer onto the stream.
-func (e *Endpoint) run(st *stream, r mcp.Request) {
+func (e *Endpoint) run(st *stream, f forwarded) {
 	defer e.calls.end(st)
+	c := &call{endpoint: e, owner: relay.Owner{Subject: st.subject, Client: st.client}, scope: st.id, stream: st}
+	e.running.add(c, st.id)
+	defer e.running.remove(c)
+	defer c.end()
 	defer func() {
 		if p := recover(); p != nil {
-			e.logPanic(r.ID, p)
-			if body, err := json.Marshal(rpcFailure(-32603, "internal error, request "+r.ID)); err == nil {
-				st.send(appendEvent(nil, "message", body), e.Now())
-			}
+			e.logPanic(f.ID, p)
+			st.send(appendEvent(nil, "message", broken(f.ID)), e.Now())
 		}
 	}()
-	reply := e.MCP.Handle(st.context(), r)
+	reply := e.MCP.Handle(st.context(), mcp.Request{
+		ID: f.ID, Caller: f.Caller, Body: f.Body, Transport: mcp.LegacySSE, Session: st.session.Load(), Conversation: c,
+		ProtocolVersion: f.ProtocolVersion, Method: f.Method, Name: f.Name,
+	})
+	c.end()
 	if reply.Session != nil {
 		st.session.Store(reply.Session)
+	}
+	if err := e.deliver(c.owner, reply.Answers); err != nil {
+		// The stream may have asked this long ago; the client was told 202.
+		e.Log.Debug("answer not delivered", "event", "answer_lost", "request_id", f.ID, "err", err)
+	}
+	e.cancel(c.owner, c.scope, reply.Cancels)
+	if reply.Listen != nil { // a stream of this transport has no room for another
+		reply.Body = reply.Listen.Last
 	}
 	if len(reply.Body) > 0 {
 		st.send(appendEvent(nil, "message", reply.Body), e.Now())

@@ -16,8 +16,8 @@ const (
 	drainTime = 2 * time.Second
 )
 
-// pulse is the one goroutine of all streams. It runs from the first stream
-// until the server drains.
+// pulse is the one goroutine of all streams. It runs from the first stream, or
+// the first call that ends with its client, until the server drains.
 func (l *streams) pulse() {
 	defer close(l.stopped)
 	ticker := time.NewTicker(tickTime)
@@ -26,6 +26,8 @@ func (l *streams) pulse() {
 		select {
 		case <-ticker.C:
 			l.tick(l.now())
+		case <-l.news.wake:
+			l.broadcast()
 		case <-l.stop:
 			return
 		}
@@ -43,6 +45,9 @@ func (l *streams) tick(now time.Time) {
 		if st.peerGone() {
 			st.close("peer gone", nil)
 		}
+	}
+	for _, c := range l.running.all() {
+		c.checkPeer()
 	}
 }
 
@@ -67,7 +72,7 @@ func (l *streams) sweep(s *shard, now time.Time) {
 	for _, st := range s.all(nil) {
 		end := st.ends()
 		if !now.Before(end) {
-			st.close("expired", comment("the access token has expired; connect again"))
+			st.close("expired", st.farewell(expired))
 			continue
 		}
 		if end.Before(earliest) {
@@ -83,6 +88,11 @@ func (l *streams) sweep(s *shard, now time.Time) {
 		s.earliest = earliest
 	}
 }
+
+var (
+	expired = comment("the access token has expired; connect again")
+	goodbye = comment("the server is shutting down; connect again")
+)
 
 // Drain refuses new streams from now on and ends the open ones, spread over a
 // short time so that their clients do not all come back at once. A stream that
@@ -115,17 +125,16 @@ func (e *Endpoint) Drain(ctx context.Context) {
 	l.started.Do(func() { close(l.stopped) }) // there was no pulse, and there will be none
 	close(l.stop)
 	<-l.stopped
+	e.unsubscribe()
 }
-
-var goodbye = comment("the server is shutting down; connect again")
 
 // end ends the streams of a shard that owe nothing to their clients, or all. It
 // reports whether there were streams.
 func (l *streams) end(s *shard, all bool) bool {
 	open := s.all(nil)
 	for _, st := range open {
-		if all || !l.calls.running(st) && st.settled() {
-			st.close("drain", goodbye)
+		if all || !l.calls.running(st) && !st.busy() {
+			st.close("drain", st.farewell(goodbye))
 		}
 	}
 	return len(open) > 0

@@ -29,24 +29,25 @@ func (e *Endpoint) mintSession(v *visit, s *mcp.Session) {
 	v.http.Response.Header.Set(sessionHeader, id)
 }
 
-// session redeems the request's session id. Checks, in order:
+// session redeems the request's session id. Also returned is what names it to
+// this server: "" without one. Checks, in order:
 //
 //   - there is one, and the revision has sessions; else there is none (nil)
 //   - it was sent once, and is genuine and alive
 //   - it belongs to the user and the client of the bearer: an id of another
 //     user is no id, or a leaked one could change what a victim's requests mean
-func (e *Endpoint) session(v *visit, version mcp.Header) (s *mcp.Session, ok bool) {
+func (e *Endpoint) session(v *visit, version mcp.Header) (s *mcp.Session, scope string, ok bool) {
 	h := v.header(sessionHeader)
 	if h.Count == 0 || !hasSessions(version) {
-		return nil, true
+		return nil, "", true
 	}
 	a, err := e.OpenSession.Open(h.Value)
 	if err != nil || h.Count > 1 || a.Subject != v.principal.Subject || a.Client != v.principal.ClientID {
-		return nil, false
+		return nil, "", false
 	}
 	s = decodeClient(a.Capabilities)
 	s.Version = a.Protocol
-	return s, true
+	return s, a.ID, true
 }
 
 // hasSessions tells the revisions with a handshake from 2026-07-28, which says
@@ -55,20 +56,21 @@ func hasSessions(version mcp.Header) bool {
 	return version.Count == 0 || version.Value != mcp.Version20260728 && slices.Contains(mcp.Versions(), version.Value)
 }
 
-// encodeClient is the short form of what a client said of itself: capabilities
-// in hexadecimal, name and version, one per line.
+// encodeClient is the short form of what a client said of itself: its log level
+// and capabilities, a byte each in hexadecimal, name and version, one per line.
 func encodeClient(s *mcp.Session) string {
 	clean := strings.NewReplacer("\n", " ")
-	return strconv.FormatUint(uint64(s.Capabilities), 16) + "\n" + clean.Replace(s.ClientName) + "\n" + clean.Replace(s.ClientVersion)
+	bits := uint64(s.LogLevel)<<8 | uint64(s.Capabilities)
+	return strconv.FormatUint(bits, 16) + "\n" + clean.Replace(s.ClientName) + "\n" + clean.Replace(s.ClientVersion)
 }
 
 // decodeClient reads the short form. What it does not understand it leaves
 // empty: another replica may write a newer form.
 func decodeClient(text string) *mcp.Session {
 	lines := append(strings.SplitN(text, "\n", 3), "", "", "")
-	bits, err := strconv.ParseUint(lines[0], 16, 8)
+	bits, err := strconv.ParseUint(lines[0], 16, 16)
 	if err != nil {
 		bits = 0
 	}
-	return &mcp.Session{Capabilities: mcp.Capabilities(bits), ClientName: lines[1], ClientVersion: lines[2]}
+	return &mcp.Session{Capabilities: mcp.Capabilities(bits & 0xff), LogLevel: uint8(bits >> 8), ClientName: lines[1], ClientVersion: lines[2]}
 }

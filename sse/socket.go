@@ -53,6 +53,17 @@ func (s socket) close() {
 	s.conn.Close() //nolint:errcheck // nobody is left to tell
 }
 
+// peerLeft is peerGone for a connection that is not ours yet: nothing is read,
+// and deadlines do not matter. What a client has sent ahead hides its leaving.
+func (s socket) peerLeft() bool {
+	if s.raw == nil {
+		return false
+	}
+	left := false
+	err := s.raw.Control(func(fd uintptr) { left = leftNow(fd) })
+	return err != nil || left
+}
+
 // peerGone says whether the peer has closed its side. Whatever it sends on a
 // stream is discarded.
 func (s socket) peerGone() bool {

@@ -40,3 +40,19 @@ func closedNow(fd uintptr) bool {
 		}
 	}
 }
+
+// leftNow is closedNow, but leaves what it reads.
+func leftNow(fd uintptr) bool {
+	var scrap [1]byte
+	for {
+		n, _, err := syscall.Recvfrom(int(fd), scrap[:], syscall.MSG_PEEK)
+		switch err {
+		case syscall.EINTR:
+			continue
+		case nil:
+			return n == 0
+		default:
+			return err != syscall.EAGAIN
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 
 	"mcp-oauth-server/crypto/artifact"
 	"mcp-oauth-server/sse/mcp"
+	"mcp-oauth-server/sse/relay"
 )
 
 const (
@@ -39,6 +40,9 @@ type stream struct {
 	// session is what the stream's initialize negotiated.
 	session atomic.Pointer[mcp.Session]
 	list    *streams
+	listen  *mcp.Listen         // of subscriptions/listen
+	place   *relay.Registration // of a legacy stream, where its messages arrive
+	answers bool                // one call, and ends with its answer
 
 	mu      sync.Mutex
 	socket  socket    // zero until attached
@@ -46,8 +50,9 @@ type stream struct {
 	queue   []byte    // waits for the socket
 	held    []byte    // waits for a newer token
 	writing int       // bytes in the hands of the writer; it runs while > 0
+	ending  bool      // nothing follows what is queued
 	closed  bool
-	ctx     context.Context // of the stream's calls, made at the first one
+	ctx     context.Context // of a legacy stream's calls, made at the first one
 	cancel  context.CancelFunc
 }
 
@@ -71,13 +76,14 @@ func (s *stream) attach(c net.Conn, first []byte) {
 
 // send delivers one frame, or holds it back while the token has expired. A
 // stream that cannot take it is closed: a message that is lost in silence would
-// leave the client waiting for ever.
-func (s *stream) send(frame []byte, now time.Time) {
+// leave the client waiting for ever. False: the stream is closed.
+func (s *stream) send(frame []byte, now time.Time) bool {
 	s.mu.Lock()
+	alive := !s.closed
 	waiting := len(s.queue) + len(s.held) + s.writing
 	fits, ok := waiting == 0 || waiting+len(frame) <= queueSize, true
 	switch {
-	case s.closed || !fits:
+	case !alive || !fits:
 	case !now.Before(s.expires):
 		s.held = append(s.held, frame...)
 	default:
@@ -85,10 +91,33 @@ func (s *stream) send(frame []byte, now time.Time) {
 	}
 	s.mu.Unlock()
 	switch {
+	case !alive:
 	case !fits:
 		s.close("slow reader", nil)
 	case !ok:
 		s.close("write", nil)
+	}
+	return alive && fits && ok
+}
+
+// finish sends the last frame, if there is one, and closes the stream when the
+// peer has it. That frame is taken however long it is: it exists already.
+func (s *stream) finish(last []byte) {
+	s.mu.Lock()
+	ok := s.closed || len(last) == 0 || s.write(last)
+	s.ending = true
+	if s.writing > 0 {
+		// The HTTP server lifts all deadlines when it gives a connection away.
+		// If this fails the connection is closed, and the writer finds out.
+		s.socket.conn.SetWriteDeadline(time.Now().Add(writeTime)) //nolint:errcheck // see above
+	}
+	sent := len(s.queue)+s.writing == 0
+	s.mu.Unlock()
+	switch {
+	case !ok:
+		s.close("write", nil)
+	case sent:
+		s.close("done", nil)
 	}
 }
 
@@ -179,9 +208,35 @@ func (s *stream) drain(c net.Conn, chunk []byte) {
 		}
 		chunk = s.next(c)
 	}
-	if len(chunk) > 0 {
+	switch {
+	case len(chunk) > 0:
 		s.close("slow reader", nil)
+	case s.owesNothing():
+		s.close("done", nil)
 	}
+}
+
+// owesNothing says that the stream's last frame is sent.
+func (s *stream) owesNothing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ending && len(s.queue)+s.writing == 0
+}
+
+// busy says that the stream has something to deliver yet: bytes that are on the
+// way, or the answer of its call.
+func (s *stream) busy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.queue)+s.writing > 0 || s.answers && !s.ending
+}
+
+// farewell is how the stream ends in good order, and says why.
+func (s *stream) farewell(why []byte) []byte {
+	if s.listen != nil {
+		return appendEvent(nil, "message", s.listen.Last)
+	}
+	return why
 }
 
 // next takes what was queued while the last chunk was written.
@@ -203,13 +258,6 @@ func (s *stream) peerGone() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return !s.closed && s.socket.peerGone()
-}
-
-// settled says that no bytes are on the way to the peer.
-func (s *stream) settled() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.queue)+s.writing == 0
 }
 
 // context is cancelled when the stream closes: nobody is left to hear what its
@@ -246,6 +294,9 @@ func (s *stream) close(reason string, farewell []byte) {
 	s.mu.Unlock()
 	if socket.conn != nil {
 		socket.close() // also wakes the writer
+	}
+	if s.place != nil {
+		s.place.Release()
 	}
 	s.list.remove(s)
 	s.list.log.Debug("stream closed", slog.String("event", "stream_closed"), slog.String("reason", reason))

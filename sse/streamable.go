@@ -3,6 +3,7 @@ package sse
 import (
 	"bytes"
 	"context"
+	"net"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -10,22 +11,54 @@ import (
 	"mcp-oauth-server/sse/mcp"
 )
 
-// post serves the Streamable HTTP transport: one message in, its answer out.
+// post serves the Streamable HTTP transport: one message in, its answer out. The
+// answer is JSON, or an event stream if the call has more to say ([call]).
 func (e *Endpoint) post(v *visit) {
 	if !v.acceptable() {
 		return
 	}
 	r := v.request(mcp.Streamable)
-	if known, ok := e.session(v, r.ProtocolVersion); ok {
-		r.Session = known
-	} else {
+	known, scope, ok := e.session(v, r.ProtocolVersion)
+	if !ok {
 		// 404 is how a client learns to initialize again.
 		v.rpcError(fasthttp.StatusNotFound, -32600, "the session has expired or is not yours; initialize again")
 		return
 	}
+	r.Session = known
 	// Not the request's own context: fasthttp reuses it, and a tool may outlive
-	// the handler. The tool's time limit ends the call.
-	reply := e.MCP.Handle(context.Background(), r)
+	// the handler. The call's own limits end it, or the client that leaves.
+	ctx := context.Background()
+	if v.acceptsEvents() {
+		modern := isModern(r.ProtocolVersion.Value)
+		c := &call{endpoint: e, owner: v.owner(), scope: scope, origin: v.origin, conn: v.http.Conn()}
+		if modern {
+			ctx, c.leave = context.WithCancel(ctx)
+			defer c.leave()
+			e.list().start()
+		}
+		v.call, r.Conversation = c, c
+		e.running.add(c, v.id)
+		defer e.running.remove(c)
+	}
+	e.answer(v, scope, e.MCP.Handle(ctx, r))
+}
+
+// answer sends what became of a message.
+func (e *Endpoint) answer(v *visit, scope string, reply mcp.Reply) {
+	st := v.call.end()
+	undelivered := e.deliver(v.owner(), reply.Answers)
+	e.cancel(v.owner(), scope, reply.Cancels)
+	switch {
+	case st != nil:
+		v.handOver(st, reply.Body)
+		return
+	case reply.Outcome == mcp.Listening:
+		e.listen(v, reply.Listen)
+		return
+	case reply.Outcome == mcp.Accepted && undelivered != nil:
+		v.refuseDelivery(undelivered, fasthttp.StatusBadRequest, "nobody waits for this answer; it came too late, or it is not yours to give")
+		return
+	}
 	if reply.Session != nil {
 		e.mintSession(v, reply.Session)
 	}
@@ -35,11 +68,26 @@ func (e *Endpoint) post(v *visit) {
 	}
 }
 
+// handOver takes the connection from the HTTP server for good and ends the
+// stream with the call's answer, which may be none. If the server has lost the
+// connection already, the stream finds out by itself.
+func (v *visit) handOver(st *stream, answer []byte) {
+	var last []byte
+	if len(answer) > 0 {
+		last = appendEvent(nil, "message", answer)
+	}
+	v.http.HijackSetNoResponse(true)
+	v.http.Hijack(func(net.Conn) {
+		defer st.list.recovered("last event")
+		st.finish(last)
+	})
+}
+
 func statusOf(o mcp.Outcome) int {
 	switch o {
 	case mcp.OK:
 		return fasthttp.StatusOK
-	case mcp.Accepted:
+	case mcp.Accepted, mcp.Cancelled:
 		return fasthttp.StatusAccepted
 	case mcp.NotFound:
 		return fasthttp.StatusNotFound
@@ -48,9 +96,20 @@ func statusOf(o mcp.Outcome) int {
 	}
 }
 
+// acceptsEvents says whether the client reads event streams. One that does not
+// say so gets JSON only, and cannot be asked anything.
+func (v *visit) acceptsEvents() bool {
+	for _, line := range v.http.Request.Header.PeekAll(fasthttp.HeaderAccept) {
+		if bytes.Contains(line, []byte("text/event-stream")) || bytes.Contains(bytes.ToLower(line), []byte("text/event-stream")) {
+			return true
+		}
+	}
+	return false
+}
+
 // acceptable checks what a POST carries before its body is looked at, and
-// answers if it does not fit. Accept is not asked: the answer is always JSON,
-// which every client takes.
+// answers if it does not fit. Accept is not asked: JSON is what every client
+// takes.
 func (v *visit) acceptable() bool {
 	h := &v.http.Request.Header
 	switch {
@@ -84,7 +143,7 @@ func isJSON(contentType string) bool {
 
 // request copies a POST out of fasthttp's buffers: tools and streams outlive it.
 func (v *visit) request(t mcp.Transport) mcp.Request {
-	return mcp.Request{
+	r := mcp.Request{
 		ID:              v.id,
 		Caller:          v.caller(),
 		Body:            bytes.Clone(v.http.PostBody()),
@@ -93,6 +152,30 @@ func (v *visit) request(t mcp.Transport) mcp.Request {
 		Name:            v.header("Mcp-Name"),
 		Transport:       t,
 	}
+	if isModern(r.ProtocolVersion.Value) {
+		r.Params = v.mirroredParams()
+	}
+	return r
+}
+
+// paramPrefix begins the headers that repeat a call's arguments, as fasthttp
+// spells names.
+const paramPrefix = "Mcp-Param-"
+
+// mirroredParams copies the headers Mcp-Param-*; nil if there are none.
+func (v *visit) mirroredParams() map[string]mcp.Header {
+	var params map[string]mcp.Header
+	for name, value := range v.http.Request.Header.All() {
+		if len(name) <= len(paramPrefix) || string(name[:len(paramPrefix)]) != paramPrefix {
+			continue
+		}
+		if params == nil {
+			params = make(map[string]mcp.Header)
+		}
+		rest := strings.ToLower(string(name[len(paramPrefix):]))
+		params[rest] = mcp.Header{Value: string(value), Count: params[rest].Count + 1}
+	}
+	return params
 }
 
 // header copies a request header and counts its lines.

@@ -25,6 +25,8 @@ type streams struct {
 	now             func() time.Time
 	log             *slog.Logger
 	calls           *calls
+	running         *running
+	news            news
 
 	gate   gate
 	shards [shardCount]shard
@@ -61,6 +63,8 @@ func newStreams(e *Endpoint) *streams {
 		now:        e.Now,
 		log:        e.Log,
 		calls:      &e.calls,
+		running:    &e.running,
+		news:       news{wake: make(chan struct{}, 1)},
 		gate:       gate{byUser: make(map[string]int)},
 		seed:       maphash.MakeSeed(),
 		stop:       make(chan struct{}),
@@ -94,9 +98,12 @@ func (l *streams) add(st *stream) error {
 		s.earliest = end
 	}
 	s.mu.Unlock()
-	l.started.Do(func() { go l.pulse() })
+	l.start()
 	return nil
 }
+
+// start lets the pulse begin, once.
+func (l *streams) start() { l.started.Do(func() { go l.pulse() }) }
 
 func (l *streams) enter(subject string) error {
 	g := &l.gate

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"mcp-oauth-server/sse/mcp"
 	"mcp-oauth-server/tools"
 	"mcp-oauth-server/tools/echo"
@@ -77,7 +79,11 @@ func TestConversations(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := play(t, newServer(t, slog.New(slog.DiscardHandler)), string(want))
+			server := newServer(t, slog.New(slog.DiscardHandler))
+			if strings.HasPrefix(filepath.Base(file), "full-") {
+				server, _ = newWorkshop(t, slog.New(slog.DiscardHandler))
+			}
+			got := play(t, server, string(want))
 			if *update {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
@@ -102,19 +108,38 @@ func play(t *testing.T, s *mcp.Server, script string) string {
 	t.Helper()
 	var out strings.Builder
 	var kept *mcp.Session
+	var state string
 	var request []string
 	answer := func() {
 		if request == nil {
 			return
 		}
-		reply := s.Handle(t.Context(), parseRequest(t, request, kept))
+		r, conversation := parseRequest(t, request, kept)
+		r.Body = bytes.ReplaceAll(r.Body, []byte("STATE"), []byte(state))
+		reply := s.Handle(t.Context(), r)
 		request = nil
+		for _, said := range conversation.messages() {
+			fmt.Fprintf(&out, "< ~ %s\n", said)
+		}
+		if sealed := stateIn(reply.Body); sealed != "" {
+			state = sealed
+			reply.Body = bytes.ReplaceAll(reply.Body, []byte(state), []byte("STATE"))
+		}
 		if reply.Session != nil {
 			kept = reply.Session
 		}
 		fmt.Fprintf(&out, "< %s\n", outcomes[reply.Outcome])
 		if len(reply.Body) > 0 {
 			fmt.Fprintf(&out, "< %s\n", reply.Body)
+		}
+		if reply.Listen != nil {
+			fmt.Fprintf(&out, "< first %s\n< last  %s\n", reply.Listen.First, reply.Listen.Last)
+		}
+		for _, answer := range reply.Answers {
+			fmt.Fprintf(&out, "< answer to %s: %s\n", answer.ID, answer.Body)
+		}
+		if len(reply.Cancels) > 0 {
+			fmt.Fprintf(&out, "< cancel %s\n", strings.Join(reply.Cancels, " "))
 		}
 	}
 	for line := range strings.Lines(strings.TrimRight(script, "\n")) {
@@ -135,15 +160,29 @@ func play(t *testing.T, s *mcp.Server, script string) string {
 
 var outcomes = map[mcp.Outcome]string{
 	mcp.OK: "200", mcp.Accepted: "202", mcp.BadRequest: "400", mcp.NotFound: "404",
+	mcp.Cancelled: "cancelled", mcp.Listening: "200, listening",
 }
 
-func parseRequest(t *testing.T, lines []string, kept *mcp.Session) mcp.Request {
+func stateIn(body []byte) string {
+	var m struct {
+		Result struct {
+			State string `json:"requestState"`
+		} `json:"result"`
+	}
+	if json.Unmarshal(body, &m) != nil {
+		return ""
+	}
+	return m.Result.State
+}
+
+func parseRequest(t *testing.T, lines []string, kept *mcp.Session) (mcp.Request, *dialogue) {
 	t.Helper()
-	r := mcp.Request{Caller: tools.Caller{Subject: "alice"}}
+	d := &dialogue{}
+	r := mcp.Request{Caller: tools.Caller{Subject: "alice"}, Conversation: d}
 	for i, line := range lines {
 		if strings.HasPrefix(line, "{") || strings.HasPrefix(line, "[") {
 			r.Body = []byte(strings.Join(lines[i:], "\n"))
-			return r
+			return r, d
 		}
 		name, value, _ := strings.Cut(line, ":")
 		switch name {
@@ -159,12 +198,14 @@ func parseRequest(t *testing.T, lines []string, kept *mcp.Session) mcp.Request {
 			}
 		case "Transport":
 			r.Transport = mcp.LegacySSE
+		case "Answers":
+			d.answers = append(d.answers, strings.TrimSpace(value))
 		default:
 			r.Body = []byte(strings.Join(lines[i:], "\n"))
-			return r
+			return r, d
 		}
 	}
-	return r
+	return r, d
 }
 
 func add(h mcp.Header, value string) mcp.Header {

@@ -131,14 +131,15 @@ func checkMirror(name string, h Header, want string, mayEncode bool) *Error {
 func (h Header) value() string { return strings.Trim(h.Value, " \t") }
 
 // decodeHeader undoes =?base64?…?=, by which a value that is not plain text
-// travels in a header. The markers are lower case; anything else is plain.
+// travels in a header. Both markers are there, in lower case; anything else is
+// plain.
 func decodeHeader(value string) (string, bool) {
 	inner, ok := strings.CutPrefix(value, "=?base64?")
+	if ok {
+		inner, ok = strings.CutSuffix(inner, "?=")
+	}
 	if !ok {
 		return value, true
-	}
-	if inner, ok = strings.CutSuffix(inner, "?="); !ok {
-		return "", false
 	}
 	text, err := base64.StdEncoding.Strict().DecodeString(inner)
 	return string(text), err == nil && utf8.Valid(text) && !strings.ContainsAny(inner, "\r\n")

@@ -111,8 +111,8 @@ func (x *exchange) openState(raw jsontext.Value) *Error {
 
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// digestCall is the digest of a call: of its name and its arguments in canonical
-// form (RFC 8785), since a client may write them down anew. A request that asks
+// digestCall is the digest of a call: of its name and its arguments without white
+// space, with sorted members, since a client may write them down anew. A request that asks
 // for nothing and brings nothing needs none until it asks.
 func digestCall(name string, arguments jsontext.Value, params members) (string, *Error) {
 	if params["requestState"] == nil {
@@ -128,7 +128,8 @@ func digestCall(name string, arguments jsontext.Value, params members) (string, 
 func digestOf(name string, value jsontext.Value) (string, error) {
 	canonical := value.Clone()
 	if len(canonical) > 0 {
-		if err := canonical.Canonicalize(); err != nil {
+		// Not RFC 8785, which takes two large integers for one float.
+		if err := canonical.Format(jsontext.ReorderRawObjects(true)); err != nil {
 			return "", err
 		}
 	}

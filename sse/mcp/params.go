@@ -28,7 +28,7 @@ func (x *exchange) checkParams(t *tools.Tool, arguments jsontext.Value) *Error {
 			continue
 		}
 		if want.Kind() == '0' { // numbers are compared as such: 1e1 is 10
-			if problem := checkMirror(name, h, decimal(h.value()), false); problem != nil {
+			if problem := checkMirror(name, h, h.value(), false); problem != nil {
 				return problem
 			}
 			if decimal(h.value()) != decimal(string(want)) {

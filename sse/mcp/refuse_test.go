@@ -3,6 +3,7 @@ package mcp_test
 import (
 	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -237,7 +238,7 @@ func read(t *testing.T, body []byte) answer {
 	return a
 }
 
-// FuzzHandle: whatever comes in, the answer is a 202 without a body or valid
+// FuzzHandle: whatever comes in, the answer is one without a body or valid
 // JSON-RPC on one line, and nothing panics.
 func FuzzHandle(f *testing.F) {
 	for _, body := range []string{
@@ -245,25 +246,36 @@ func FuzzHandle(f *testing.F) {
 		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"message":"x"},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`,
 		`[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","method":"notifications/initialized"}]`,
 		`{"jsonrpc":"2.0","id":"a","method":"tools/list","params":{"cursor":""}}`,
+		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"order","arguments":{},"inputResponses":{},"requestState":"","_meta":{"progressToken":1,"io.modelcontextprotocol/logLevel":"info","io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"roots":{},"sampling":{},"elicitation":{}}}}}`,
+		`{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"note://a/%ff"}}`,
+		`{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"review"},"argument":{"name":"language","value":"x"},"context":{"arguments":{"code":"y"}}}}`,
+		`{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"review","arguments":{"code":"y"}}}`,
+		`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`,
 		`{"jsonrpc":"2.0","id":1,"result":{}}`, `[[[[`, `{"id":1e999}`, "\"\\", `{"jsonrpc":"2.0","id":1,"method":"no/such\u0000"}`,
 	} {
 		for _, version := range []string{"", "2025-11-25", "2026-07-28", "x"} {
 			f.Add([]byte(body), version, "tools/call", "echo", uint8(0))
 		}
 	}
-	s := newServer(f, slog.New(panicHandler{f}))
+	s, _ := newWorkshop(f, slog.New(panicHandler{f}))
 	f.Fuzz(func(t *testing.T, body []byte, version, method, name string, shape uint8) {
 		r := mcp.Request{
 			Body:            body,
 			ProtocolVersion: mcp.Header{Value: version, Count: min(len(version), int(shape&3))},
 			Method:          mcp.Header{Value: method, Count: int(shape >> 2 & 1)},
 			Name:            mcp.Header{Value: name, Count: int(shape >> 3 & 1)},
+			Params:          map[string]mcp.Header{"region": {Value: name, Count: int(shape >> 3 & 1)}},
 			Transport:       mcp.Transport(shape >> 4 & 1),
 		}
+		if shape>>5&1 == 1 {
+			r.Conversation = &dialogue{answers: slices.Repeat([]string{`"result":{}`}, 100)}
+			r.Session = &mcp.Session{Version: mcp.Version20251125, Capabilities: 15}
+		}
 		reply := s.Handle(t.Context(), r)
-		if reply.Outcome == mcp.Accepted {
-			if len(reply.Body) != 0 {
-				t.Fatalf("202 with a body: %q", reply.Body)
+		switch reply.Outcome {
+		case mcp.Accepted, mcp.Cancelled, mcp.Listening:
+			if len(reply.Body) != 0 || (reply.Listen != nil) != (reply.Outcome == mcp.Listening) {
+				t.Fatalf("outcome %d with %+v", reply.Outcome, reply)
 			}
 			return
 		}

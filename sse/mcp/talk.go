@@ -121,7 +121,7 @@ func (x *exchange) notify(method string, params any) {
 	if x.talk.over {
 		return
 	}
-	body, err := json.Marshal(notification{Method: method, Params: params})
+	body, err := json.Marshal(notification{Method: method, Params: params}, json.Deterministic(true))
 	if err == nil && len(body) > maxNotification {
 		err = fmt.Errorf("%d bytes, at most %d", len(body), maxNotification)
 	}
@@ -212,7 +212,7 @@ func (x *exchange) ask(ctx context.Context, q tools.Inquiry) (jsontext.Value, er
 	id := x.Conversation.NewID()
 	params := q.Params
 	if x.visitIDs && q.Needs == ElicitationURL {
-		params = slicesConcat(`{"elicitationId":"`+id+`",`, params[1:])
+		params = prefixed(`{"elicitationId":"`+id+`",`, params[1:])
 	}
 	body, err := json.Marshal(request{ID: id, Method: q.Method, Params: params})
 	if err != nil {
@@ -257,7 +257,7 @@ func readResponse(body []byte, id string) (jsontext.Value, error) {
 	return m["result"], nil
 }
 
-func slicesConcat(head string, rest []byte) jsontext.Value {
+func prefixed(head string, rest []byte) jsontext.Value {
 	return append(jsontext.Value(head), rest...)
 }
 

@@ -65,10 +65,11 @@ func describe(t *tools.Tool, rev revision) toolInfo {
 	return info
 }
 
-// callResult is the result of tools/call.
-type callResult struct {
+// callResult is the result of tools/call, in one of two forms: most tools say a
+// text, and that is spared the detour through kinds of content.
+type callResult[Block any] struct {
 	resultHead
-	Content           any            `json:"content"` // a list of blocks
+	Content           []Block        `json:"content"`
 	StructuredContent jsontext.Value `json:"structuredContent,omitzero"`
 	IsError           bool           `json:"isError,omitzero"`
 }
@@ -89,7 +90,7 @@ func (s *Server) callTool(ctx context.Context, x *exchange) (any, *Error) {
 		return nil, invalidParams("arguments must be an object")
 	}
 	if tool, ok := s.Tools.Tool(x.Caller, name); ok {
-		if problem := x.checkParams(&tool, arguments); problem != nil {
+		if problem := x.checkParams(tool, arguments); problem != nil {
 			return nil, problem
 		}
 		x.talk.logs, x.talk.announces = tool.Logs, tool.Announces
@@ -184,17 +185,14 @@ func required(needs Capabilities) any {
 	}{c}
 }
 
-func (s *Server) render(x *exchange, r tools.Result) callResult {
-	result := callResult{resultHead: s.head(x), IsError: r.IsError}
+func (s *Server) render(x *exchange, r tools.Result) any {
+	if !x.structured {
+		r.Structured = nil
+	}
 	if r.Contents != nil {
-		result.Content = x.blocks(r.Contents)
-	} else {
-		result.Content = []textContent{{Type: "text", Text: r.Text}}
+		return &callResult[tools.Content]{s.head(x), x.blocks(r.Contents), r.Structured, r.IsError}
 	}
-	if x.structured {
-		result.StructuredContent = r.Structured
-	}
-	return result
+	return &callResult[textContent]{s.head(x), []textContent{{Type: "text", Text: r.Text}}, r.Structured, r.IsError}
 }
 
 // logCall notes who called what; arguments and results are the user's own and
@@ -219,13 +217,12 @@ func (s *Server) logCall(ctx context.Context, x *exchange, name string, r tools.
 	case r.IsError:
 		outcome = "tool_error"
 	}
-	attrs := []slog.Attr{
+	trace := slog.Attr{} // an empty one is left out
+	if t := x.trace(); t.Parent != "" {
+		trace = slog.String("traceparent", t.Parent)
+	}
+	s.Log.LogAttrs(ctx, slog.LevelInfo, "tool called",
 		slog.String("event", "tool_call"), slog.String("tool", name), slog.String("outcome", outcome),
 		slog.String("sub", x.Caller.Subject), slog.String("client_id_hash", x.Caller.ClientID),
-		slog.String("revision", x.revision.version), slog.String("request_id", x.Request.ID),
-	}
-	if t := x.trace(); t.Parent != "" {
-		attrs = append(attrs, slog.String("traceparent", t.Parent))
-	}
-	s.Log.LogAttrs(ctx, slog.LevelInfo, "tool called", attrs...)
+		slog.String("revision", x.revision.version), slog.String("request_id", x.Request.ID), trace)
 }

@@ -1,0 +1,152 @@
+package sse
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"mcp-oauth-server/crypto/artifact"
+	"mcp-oauth-server/sse/mcp"
+	"mcp-oauth-server/sse/relay"
+)
+
+// call is one POST while it is served, or one message of a legacy stream: the
+// way back to its client. It costs a plain call nothing but its place in the
+// list of running ones.
+//
+// The answer to a POST is JSON until its handler has something to say. The first
+// message turns it into an event stream, although the HTTP handler is still
+// waiting: the head and the message are written past the HTTP server, onto the
+// connection that nobody else uses meanwhile. When the handler has its answer it
+// gives the connection up (Hijack), and the stream ends with the answer.
+type call struct {
+	endpoint *Endpoint
+	owner    relay.Owner
+	// scope is what a cancellation reaches: the session, or the legacy stream.
+	// Two windows of one program are one client and number their requests alike.
+	scope  string
+	origin string   // an allowed browser origin, or ""
+	conn   net.Conn // of the POST; nil on a legacy stream
+	// leave ends the call when its client has left. It is nil in the revisions
+	// before 2026-07-28, where a lost connection means nothing.
+	leave context.CancelFunc
+
+	place      *lane // in the list of running calls
+	prev, next *call
+	seen       bool // by the last peer check
+
+	mu        sync.Mutex
+	stream    *stream // nil until the first message of a POST
+	over      bool    // the answer is on its way
+	questions map[string]*question
+	running   []request
+}
+
+var _ mcp.Conversation = (*call)(nil)
+
+// request is one that can be cancelled by its id.
+type request struct {
+	id     string // JSON text
+	cancel context.CancelFunc
+}
+
+var (
+	errOver = errors.New("the call has its answer already")
+	errGone = errors.New("the client has left, or reads too slowly")
+)
+
+// end keeps a call that still runs from saying anything more and returns the
+// stream it talks on, if it does.
+func (c *call) end() *stream {
+	if c == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = true
+	for id := range c.questions {
+		c.withdraw(id)
+	}
+	return c.stream
+}
+
+// Notify implements mcp.Conversation. It does not wait for the client.
+func (c *call) Notify(message []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	event := appendEvent(nil, "message", message)
+	switch {
+	case c.over:
+		return errOver
+	case c.stream == nil:
+		return c.open(event)
+	case !c.stream.send(event, c.endpoint.Now()):
+		return errGone
+	}
+	return nil
+}
+
+// open turns the answer into an event stream. It counts like any other stream
+// while the call runs, but not by its token: that was good when the call began,
+// and the call's own limits end it. The lock is held.
+func (c *call) open(first []byte) error {
+	st := &stream{
+		id: artifact.NewID(), subject: c.owner.Subject, client: c.owner.Client, opened: c.endpoint.Now(),
+		answers: true, cancel: c.leave,
+	}
+	st.expires = st.opened.Add(lifeTime)
+	if err := c.endpoint.list().add(st); err != nil {
+		return err
+	}
+	c.stream = st
+	// The HTTP server's read deadline is over at some time, which is not the end
+	// of the client.
+	if c.conn.SetReadDeadline(time.Time{}) != nil {
+		st.close("peer gone", nil)
+		return errGone
+	}
+	st.attach(c.conn, append(responseHead(c.origin), first...))
+	return nil
+}
+
+// Begin implements mcp.Conversation.
+func (c *call) Begin(ctx context.Context, requestID string) (run context.Context, end func()) {
+	run, cancel := context.WithCancel(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.running = append(c.running, request{requestID, cancel})
+	return run, cancel
+}
+
+// abandon cancels the requests with the id and says whether there were any.
+func (c *call) abandon(requestID string) (found bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.running {
+		if r.id == requestID && !c.over {
+			r.cancel()
+			found = true
+		}
+	}
+	return found
+}
+
+// checkPeer looks whether the client is still there. A call is looked at from
+// the second time on, so that short ones are spared it.
+func (c *call) checkPeer() {
+	c.mu.Lock()
+	st, seen := c.stream, c.seen
+	c.seen = true
+	c.mu.Unlock()
+	switch {
+	case c.conn == nil: // its stream is looked after by itself
+	case st != nil:
+		if st.peerGone() {
+			st.close("peer gone", nil) // and cancels, where leaving means that
+		}
+	case seen && c.leave != nil && newSocket(c.conn).peerLeft():
+		c.leave()
+	}
+}
