@@ -124,12 +124,12 @@ type outcome[T any] struct {
 func run[T any](ctx context.Context, r *Registry, c Call, size func(T) int, handle func(*Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	limit := newLimit(r.Timeout, func() { cancel(ErrOverdue) })
-	defer limit.stop()
 	tc := &Context{
 		Context: ctx, Caller: c.Caller, Trace: c.Trace,
-		client: c.Client, name: c.Name, limit: limit, askTimeout: r.AskTimeout,
+		client: c.Client, name: c.Name, askTimeout: r.AskTimeout,
 	}
+	tc.limit.start(r.Timeout, func() { cancel(ErrOverdue) })
+	defer tc.limit.stop()
 	// A goroutine of its own: a handler that ignores its context must not hold
 	// the request, and the buffer lets it end unheard.
 	done := make(chan outcome[T], 1)

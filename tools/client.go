@@ -107,8 +107,9 @@ type limit struct {
 	waiting int
 }
 
-func newLimit(d time.Duration, end func()) *limit {
-	return &limit{timer: time.AfterFunc(d, end), left: d, since: time.Now()}
+// start begins to count. It is called once, before all else.
+func (l *limit) start(d time.Duration, end func()) {
+	l.timer, l.left, l.since = time.AfterFunc(d, end), d, time.Now()
 }
 
 func (l *limit) pause() {

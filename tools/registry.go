@@ -26,7 +26,7 @@ type Registry struct {
 	prompts   []Prompt
 	resources []Resource // with fixed addresses
 	templates []Resource
-	byName    map[string]Tool
+	byName    map[string]*Tool
 	byPrompt  map[string]Prompt
 	byURI     map[string]Resource // by address or template
 	features  Features
@@ -50,7 +50,7 @@ func NewRegistry(items ...Item) (*Registry, error) {
 		Timeout:    30 * time.Second,
 		AskTimeout: 5 * time.Minute,
 		MaxOutput:  4 << 20,
-		byName:     make(map[string]Tool),
+		byName:     make(map[string]*Tool),
 		byPrompt:   make(map[string]Prompt),
 		byURI:      make(map[string]Resource),
 	}
@@ -73,7 +73,7 @@ func (t Tool) register(r *Registry) error {
 	if _, taken := r.byName[t.Name]; taken {
 		return fmt.Errorf("tool %q is registered twice", t.Name)
 	}
-	r.byName[t.Name] = t
+	r.byName[t.Name] = &t
 	r.tools = append(r.tools, t)
 	return nil
 }
@@ -120,7 +120,7 @@ func (r *Registry) TemplatesFor(c Caller) []Resource {
 }
 
 // Tool returns the caller's tool of that name.
-func (r *Registry) Tool(c Caller, name string) (Tool, bool) {
+func (r *Registry) Tool(c Caller, name string) (*Tool, bool) {
 	t, ok := r.byName[name]
 	return t, ok && permits(t.Allow, c)
 }

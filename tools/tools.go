@@ -53,6 +53,6 @@ type Context struct {
 
 	client     Client // nil if there is no way to it
 	name       string // of the item, for the client's log
-	limit      *limit
+	limit      limit
 	askTimeout time.Duration
 }
