@@ -15,6 +15,7 @@
 //	RefreshToken        grant     -> grant              refresh_token
 //	Session             sse       -> sse                Mcp-Session-Id
 //	Stream              sse       -> sse                endpoint of a legacy stream
+//	RequestState        sse/mcp   -> sse/mcp            requestState of a call that asks
 //
 // Rights are types: a room that is given a Sealer[AuthorizationCode] and no
 // Sealer[AccessToken] cannot mint an access token. The program's main function

@@ -121,6 +121,14 @@ func TestTextsComeBackAsTheyWere(t *testing.T) {
 			got := roundTrip(t, v, s)
 			same(t, []any{s.ID, s.Subject, s.Client}, []any{got.ID, got.Subject, got.Client})
 		},
+		"request state": func(t *rapid.T) {
+			s := artifact.RequestState{
+				Subject: nasty.Draw(t, "sub"), Client: digest(t), Method: nasty.Draw(t, "method"), Digest: nasty.Draw(t, "digest"),
+				Payload: rapid.SliceOfN(rapid.Byte(), 1, 300).Draw(t, "payload"),
+			}
+			got := roundTrip(t, v, s)
+			same(t, []any{s.Subject, s.Client, s.Method, s.Digest, s.Payload}, []any{got.Subject, got.Client, got.Method, got.Digest, got.Payload})
+		},
 	} {
 		t.Run(name, func(t *testing.T) { rapid.Check(t, check) })
 	}

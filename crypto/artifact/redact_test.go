@@ -48,6 +48,10 @@ func canaries(v reflect.Value) {
 	case reflect.Bool:
 		v.SetBool(true)
 	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			v.SetBytes([]byte("canary"))
+			return
+		}
 		v.Set(reflect.Append(v, reflect.ValueOf("canary").Convert(v.Type().Elem())))
 	default:
 		panic("a field of kind " + v.Kind().String() + ": teach canaries to fill it")

@@ -1,6 +1,7 @@
 package artifact_test
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -22,6 +23,11 @@ func TestSizeBudgets(t *testing.T) {
 		quoted := state // a client that sends JSON as its state: quotes cost an escape each
 		quoted.State, quoted.Resource = strings.Repeat(`{"a":1},`, 40), at(s.Resource)
 
+		placed := stream
+		placed.ID = strings.Repeat("r", 43) // a place in the relay
+		answered := requestState
+		answered.Payload = bytes.Repeat([]byte(`"`), 32<<10)
+
 		for _, tt := range []struct {
 			name   string
 			mint   func(*artifact.Vault) (string, error)
@@ -33,7 +39,9 @@ func TestSizeBudgets(t *testing.T) {
 			{"access token", mint(a), 800},
 			{"refresh token", mint(r), 420},
 			{"session id", mint(session), 400},
-			{"stream handle", mint(stream), 400},
+			{"stream handle", mint(placed), 400},
+			{"requestState with one question", mint(requestState), 480},
+			{"requestState with 32 KiB of answers", mint(answered), artifact.MaxRequestState},
 			{"state around a client's of 600 bytes", mint(s), artifact.MaxState},
 			{"state around a client's of JSON", mint(quoted), artifact.MaxState},
 			{"consent ticket around a client's state of 2,048 bytes", longTicket(), 8192},

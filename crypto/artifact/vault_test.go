@@ -94,6 +94,11 @@ var (
 	longState = artifact.LongState{State: strings.Repeat("s", 2048)}
 	session   = artifact.Session{Subject: user.Subject, Client: request.Client, Protocol: "2025-11-25", Capabilities: "ers"}
 	stream    = artifact.Stream{ID: "AAAAAAAAAAAAAAAA", Subject: user.Subject, Client: request.Client}
+	// requestState is that of a call with one open question.
+	requestState = artifact.RequestState{
+		Subject: user.Subject, Client: request.Client, Method: "tools/call", Digest: challenge,
+		Payload: []byte(`{"o":{"confirm":"` + string(request.Client) + `"}}`),
+	}
 )
 
 // kinds is every artifact there is. A new one is added here and so comes under
@@ -137,6 +142,14 @@ var kinds = []kind{
 	{
 		"Stream", stream, mint(stream), redeem[artifact.Stream],
 		func(v *artifact.Vault, at int64) (string, error) { s := stream; s.Expires = at; return mint(s)(v) }, artifact.SessionLife, 400,
+	},
+	{
+		"RequestState", requestState, mint(requestState), redeem[artifact.RequestState],
+		func(v *artifact.Vault, at int64) (string, error) {
+			s := requestState
+			s.Expires = at
+			return mint(s)(v)
+		}, artifact.RequestStateLife, 480,
 	},
 }
 

@@ -174,6 +174,17 @@ func (r *Ring) Format(s fmt.State, _ rune) { io.WriteString(s, "ring("+r.Fingerp
 // LogValue shows the fingerprint in logs.
 func (r *Ring) LogValue() slog.Value { return slog.StringValue("ring(" + r.Fingerprint() + ")") }
 
+// SharedKeys derives 32-byte keys for a use outside artifacts, which replicas
+// have in common: one per secret, the first for making, all for checking. use
+// names it and must be like no other.
+func (r *Ring) SharedKeys(use string) [][]byte {
+	keys := make([][]byte, len(r.members))
+	for i, m := range r.members {
+		keys[i] = derive(m.secret, "shared/"+use, r.issuer, 32)
+	}
+	return keys
+}
+
 // derive is the one place where keys come from. use holds no newline and the
 // issuer stands last, so two different uses cannot have the same info.
 func derive(secret []byte, use, issuer string, size int) []byte {

@@ -257,3 +257,31 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// Shared keys are the same at every replica, and others for another use, issuer
+// or secret.
+func TestSharedKeys(t *testing.T) {
+	a, b := "u7Wl1b7b0x3k8d1bXQ0m3n0p9r2s5t8v-x_z1A2B3C4", "v7Wl1b7b0x3k8d1bXQ0m3n0p9r2s5t8v-x_z1A2B3C4"
+	keys := func(issuer, list, use string) [][]byte {
+		secrets, err := jose.ParseSecrets(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ring, err := jose.NewRing(issuer, secrets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ring.SharedKeys(use)
+	}
+	rotating, rotated := keys("https://a.example", a+","+b, "relay"), keys("https://a.example", b+","+a, "relay")
+	if len(rotating) != 2 || !bytes.Equal(rotating[0], rotated[1]) || !bytes.Equal(rotating[1], rotated[0]) {
+		t.Error("replicas whose rings rotate do not understand each other")
+	}
+	seen := map[string]bool{}
+	for _, k := range append(rotating, keys("https://b.example", a, "relay")[0], keys("https://a.example", a, "other")[0], jose.Derive(bytes.Repeat([]byte{1}, 32), "seal/session/1", "https://a.example", 32)) {
+		if len(k) != 32 || seen[string(k)] {
+			t.Errorf("a key of %d bytes, or one that is in use elsewhere", len(k))
+		}
+		seen[string(k)] = true
+	}
+}
