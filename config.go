@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"mcp-oauth-server/crypto/artifact"
 	"mcp-oauth-server/crypto/jose"
 	"mcp-oauth-server/router/authorize"
@@ -50,7 +52,7 @@ type settings struct {
 	AllowAnyUser        string `env:"ALLOW_ANY_USER" default:"false" help:"true: everybody whom the provider logs in may use the tools."`
 
 	DevOIDCAddr string `name:"dev-oidc-addr" env:"DEV_OIDC_ADDR" default:"127.0.0.1:9480" help:"Listen address of the development identity provider."`
-	RedisURL    string `env:"REDIS_URL" help:"Shared guard and relay; not available in this version."`
+	RedisURL    string `env:"REDIS_URL" help:"Redis that all replicas share: redis://, rediss:// or unix://. A code then works once over all of them, and their clients need no sticky load balancer."`
 	AdminAddr   string `env:"ADMIN_ADDR" default:"127.0.0.1:9464" help:"Second listener for probes and profiles."`
 
 	CodeTTL         string `name:"code-ttl" env:"CODE_TTL" default:"60s" help:"Lifetime of an authorization code, at most 10m."`
@@ -87,6 +89,8 @@ type config struct {
 	Lifetimes artifact.Lifetimes
 	Algorithm jose.Algorithm
 
+	Redis *redis.Options // nil without
+
 	Origins           []string
 	TrustedProxies    []netip.Prefix
 	LegacySSE         bool
@@ -111,13 +115,25 @@ func (s settings) read() (config, faults) {
 	s.readUsers(&c, &f)
 	s.readLifetimes(&c, &f)
 	s.readResource(&c, &f)
-	if s.RedisURL != "" {
-		f.add("REDIS_URL", "is set, but this version has no Redis support; unset it")
-	}
+	s.readRedis(&c, &f)
 	if len(f) == 0 { // a run that fails must not leave a new key ring behind
 		s.readKeys(&c, &f)
 	}
 	return c, f
+}
+
+// readRedis parses REDIS_URL. What is wrong with it is told without quoting it:
+// it may hold a password.
+func (s settings) readRedis(c *config, f *faults) {
+	if s.RedisURL == "" {
+		return
+	}
+	options, err := redis.ParseURL(s.RedisURL)
+	if err != nil {
+		f.add("REDIS_URL", "is not a URL like redis://user:password@host:6379/0, rediss://host or unix:///path/to/socket (it is not shown here, as it may hold a password)")
+		return
+	}
+	c.Redis = options
 }
 
 func (s settings) readAddresses(c *config, f *faults) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -13,6 +14,7 @@ import (
 	"mcp-oauth-server/crypto/artifact"
 	"mcp-oauth-server/crypto/jose"
 	"mcp-oauth-server/crypto/replay"
+	"mcp-oauth-server/crypto/replay/redisguard"
 	"mcp-oauth-server/router"
 	"mcp-oauth-server/router/authorize"
 	"mcp-oauth-server/router/client"
@@ -26,6 +28,7 @@ import (
 	"mcp-oauth-server/sse"
 	"mcp-oauth-server/sse/bearer"
 	"mcp-oauth-server/sse/mcp"
+	"mcp-oauth-server/sse/relay"
 	"mcp-oauth-server/tools"
 	"mcp-oauth-server/tools/echo"
 	"mcp-oauth-server/tools/stockprice"
@@ -41,6 +44,8 @@ type house struct {
 	Admin   fasthttp.RequestHandler
 	// CloseStreams ends all open streams.
 	CloseStreams func(context.Context)
+	// Disconnect ends what connects the replicas, after all requests have ended.
+	Disconnect func(context.Context) error
 }
 
 // registeredTools is the list of tools. A new tool is one package and one line
@@ -88,8 +93,9 @@ func build(c config, log *slog.Logger) (*house, error) {
 		Issuers:   c.Site.Issuers(),
 	}
 	health := &router.Health{Fingerprint: ring.Fingerprint(), Version: version()}
-	endpoint := newEndpoint(c, vault, registry, log)
-	front := newFront(c, vault, provider, pageSet, keySet, log)
+	shared := connect(c, ring, log)
+	endpoint := newEndpoint(c, vault, registry, shared.relay, log)
+	front := newFront(c, vault, provider, pageSet, keySet, shared.guard, log)
 	front.Health = health
 	front.Resource = router.Resource{
 		SSE:     endpoint.Serve("/sse"),
@@ -101,13 +107,44 @@ func build(c config, log *slog.Logger) (*house, error) {
 		Handler:      front.Handler(),
 		Admin:        front.AdminHandler(),
 		CloseStreams: endpoint.Drain,
+		Disconnect:   shared.disconnect,
 	}, nil
+}
+
+// shared is what replicas have in common besides the key ring: nothing, or
+// Redis.
+type shared struct {
+	relay      relay.Relay
+	guard      replay.Guard
+	disconnect func(context.Context) error
+}
+
+// connect begins to connect to Redis, if there is one. The server starts without
+// it: until it is there, codes are answered 503 and nothing goes to other
+// replicas.
+func connect(c config, ring *jose.Ring, log *slog.Logger) shared {
+	if c.Redis == nil {
+		local := relay.NewLocal(log)
+		return shared{local, &replay.Memory{Now: time.Now}, local.Close}
+	}
+	keys := ring.SharedKeys("relay")
+	messages := relay.NewRedis(relay.Config{
+		Redis:  c.Redis,
+		Keys:   func() [][]byte { return keys },
+		Issuer: c.Site.URL(),
+		Now:    time.Now,
+		Log:    log,
+	})
+	guard := redisguard.New(redisguard.Config{Redis: c.Redis, Issuer: c.Site.URL(), Now: time.Now, Log: log})
+	return shared{messages, guard, func(ctx context.Context) error {
+		return errors.Join(messages.Close(ctx), guard.Close())
+	}}
 }
 
 // newEndpoint is the resource server's half: it redeems access tokens and mints
 // nothing but the ids of its own sessions and streams.
-func newEndpoint(c config, vault *artifact.Vault, registry *tools.Registry, log *slog.Logger) *sse.Endpoint {
-	return &sse.Endpoint{
+func newEndpoint(c config, vault *artifact.Vault, registry *tools.Registry, messages relay.Relay, log *slog.Logger) *sse.Endpoint {
+	e := &sse.Endpoint{
 		Base:            c.Site.Base,
 		AllowedOrigins:  c.Origins,
 		LoopbackOrigins: c.Site.Loopback(),
@@ -118,12 +155,16 @@ func newEndpoint(c config, vault *artifact.Vault, registry *tools.Registry, log 
 			Now:       time.Now,
 		},
 		MCP: &mcp.Server{
-			Name:    serverName,
-			Title:   "MCP OAuth Server",
-			Version: version(),
-			Tools:   registry,
-			Log:     log,
+			Name:      serverName,
+			Title:     "MCP OAuth Server",
+			Version:   version(),
+			Tools:     registry,
+			Log:       log,
+			SealState: sealState(artifact.NewSealer[artifact.RequestState](vault)),
+			OpenState: openState(artifact.NewOpener[artifact.RequestState](vault)),
+			Now:       time.Now,
 		},
+		Relay:             messages,
 		SealSession:       artifact.NewSealer[artifact.Session](vault),
 		OpenSession:       artifact.NewOpener[artifact.Session](vault),
 		SealStream:        artifact.NewSealer[artifact.Stream](vault),
@@ -134,10 +175,32 @@ func newEndpoint(c config, vault *artifact.Vault, registry *tools.Registry, log 
 		Now:               time.Now,
 		Log:               log,
 	}
+	e.MCP.Announce = e.Announce
+	return e
+}
+
+// sealState and openState let the MCP room seal its requestState, of which it
+// knows nothing but what is in it.
+func sealState(s artifact.Sealer[artifact.RequestState]) func(mcp.State) (string, error) {
+	return func(state mcp.State) (string, error) {
+		return s.Seal(artifact.RequestState{
+			Subject: state.Subject, Client: artifact.Digest(state.Client), Method: state.Method, Digest: state.Digest, Payload: state.Payload,
+		})
+	}
+}
+
+func openState(o artifact.Opener[artifact.RequestState]) func(string) (mcp.State, error) {
+	return func(sealed string) (mcp.State, error) {
+		a, err := o.Open(sealed)
+		if err != nil {
+			return mcp.State{}, err
+		}
+		return mcp.State{Subject: a.Subject, Client: string(a.Client), Method: a.Method, Digest: a.Digest, Payload: a.Payload}, nil
+	}
 }
 
 // newFront is the authorization server's half, room by room.
-func newFront(c config, vault *artifact.Vault, provider *upstream.Provider, pageSet *pages.Set, keySet []byte, log *slog.Logger) *router.House {
+func newFront(c config, vault *artifact.Vault, provider *upstream.Provider, pageSet *pages.Set, keySet []byte, guard replay.Guard, log *slog.Logger) *router.House {
 	clients := client.Resolver{Open: artifact.NewOpener[artifact.ClientRegistration](vault), Site: c.Site}
 	return &router.House{
 		Site:    c.Site,
@@ -175,7 +238,7 @@ func newFront(c config, vault *artifact.Vault, provider *upstream.Provider, page
 			OpenRefresh: artifact.NewOpener[artifact.RefreshToken](vault),
 			SealAccess:  artifact.NewSealer[artifact.AccessToken](vault),
 			SealRefresh: artifact.NewSealer[artifact.RefreshToken](vault),
-			Guard:       &replay.Memory{Now: time.Now},
+			Guard:       guard,
 			Site:        c.Site,
 			Lifetimes:   c.Lifetimes,
 			Now:         time.Now,

@@ -157,7 +157,7 @@ func drain(first os.Signal, h *house, public, admin *fasthttp.Server, log *slog.
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	h.CloseStreams(ctx)
-	err := errors.Join(public.ShutdownWithContext(ctx), admin.ShutdownWithContext(ctx))
+	err := errors.Join(public.ShutdownWithContext(ctx), admin.ShutdownWithContext(ctx), h.Disconnect(ctx))
 	log.Info("stopped", "event", "stop")
 	return err
 }

@@ -18,6 +18,7 @@ import (
 	"mcp-oauth-server/sse"
 	"mcp-oauth-server/sse/bearer"
 	"mcp-oauth-server/sse/mcp"
+	"mcp-oauth-server/sse/relay"
 	"mcp-oauth-server/tools"
 	"mcp-oauth-server/tools/echo"
 )
@@ -90,6 +91,7 @@ func newServer(tb testing.TB, cacheSize int) *server {
 		MCP:         &mcp.Server{Name: "bench", Version: "0", Tools: registry, Log: quiet},
 		SealSession: artifact.NewSealer[artifact.Session](vault),
 		OpenSession: artifact.NewOpener[artifact.Session](vault),
+		Relay:       relay.NewLocal(quiet),
 		Now:         time.Now,
 		Log:         quiet,
 	}

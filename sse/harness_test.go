@@ -23,6 +23,7 @@ import (
 	"mcp-oauth-server/sse"
 	"mcp-oauth-server/sse/bearer"
 	"mcp-oauth-server/sse/mcp"
+	"mcp-oauth-server/sse/relay"
 	"mcp-oauth-server/tools"
 )
 
@@ -198,6 +199,7 @@ func newReplica(t testing.TB, s *site, change ...func(*sse.Endpoint)) *replica {
 		Now:       s.clock.Now,
 	}
 	e.MCP = &mcp.Server{Name: "test", Version: "1", Tools: registry, Log: log}
+	e.Relay = relay.NewLocal(log)
 	e.SealSession, e.OpenSession = artifact.NewSealer[artifact.Session](s.vault), artifact.NewOpener[artifact.Session](s.vault)
 	e.SealStream, e.OpenStream = artifact.NewSealer[artifact.Stream](s.vault), artifact.NewOpener[artifact.Stream](s.vault)
 	e.MaxStreams, e.MaxStreamsPerUser, e.Legacy = 2000, 2000, true

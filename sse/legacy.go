@@ -57,10 +57,15 @@ func (e *Endpoint) newLegacyStream(v *visit) (*stream, error) {
 	st := &stream{subject: p.Subject, client: p.ClientID, opened: e.Now()}
 	st.expires = st.limited(p.Expires)
 	place, err := e.Relay.Register(v.owner(), func(m relay.Message) error {
-		if f, ok := decodeForwarded(m.Body); ok && m.Kind == relay.KindMessage {
-			return e.take(st, f)
+		f, ok := decodeForwarded(m.Body)
+		if !ok || m.Kind != relay.KindMessage {
+			return relay.ErrNobody // the answer to a question that nobody asked
 		}
-		return relay.ErrNobody // the answer to a question that nobody asked
+		err := e.take(st, f)
+		if err == errUserBusy {
+			err = relay.ErrBusy // all that can be told over the wire
+		}
+		return err
 	})
 	if err != nil {
 		return nil, err

@@ -10,12 +10,15 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"mcp-oauth-server/sse/relay"
 )
 
 // newTestEndpoint is an endpoint with streams and nothing else. Its pulse is
 // run by hand.
 func newTestEndpoint(now func() time.Time) *Endpoint {
-	e := &Endpoint{MaxStreams: 10, MaxStreamsPerUser: 10, Now: now, Log: slog.New(slog.DiscardHandler)}
+	quiet := slog.New(slog.DiscardHandler)
+	e := &Endpoint{MaxStreams: 10, MaxStreamsPerUser: 10, Now: now, Log: quiet, Relay: relay.NewLocal(quiet)}
 	e.list().started.Do(func() { close(e.list().stopped) })
 	return e
 }
@@ -88,7 +91,7 @@ func TestConnectionWithoutDescriptor(t *testing.T) {
 			t.Fatalf("%q %v", got, err)
 		}
 	}
-	poll(t, "all is written", st.settled)
+	poll(t, "all is written", func() bool { return !st.busy() })
 	if ours.deadline.Load() != 0 {
 		t.Error("the deadline of the last write would fail a later one")
 	}
