@@ -271,7 +271,8 @@ func (s *Sampling) take(result jsontext.Value) error {
 }
 
 func (r *Roots) inquiry() (Inquiry, error) {
-	return Inquiry{Key: r.Key, Method: "roots/list", Needs: RootsAbility}, nil
+	// The members are optional, but there are clients that fall over missing ones.
+	return Inquiry{Key: r.Key, Method: "roots/list", Params: jsontext.Value("{}"), Needs: RootsAbility}, nil
 }
 
 func (r *Roots) take(result jsontext.Value) error {
