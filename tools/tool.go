@@ -208,14 +208,14 @@ func (t *Tool) CheckOutput(structured jsontext.Value) error {
 // render turns a handler's output into what the model is shown.
 func render(out any) (Result, error) {
 	if contents, ok := out.(Contents); ok {
-		return Result{Contents: contents}, nil
+		return Result{Contents: append(Contents{}, contents...)}, nil // never nil: that would mean a text
 	}
 	structured, err := json.Marshal(out, json.Deterministic(true))
 	if err != nil {
 		return Result{}, fmt.Errorf("output is not JSON: %w", err)
 	}
 	if c, ok := out.(Contenter); ok {
-		return Result{Contents: c.Contents(), Structured: structured}, nil
+		return Result{Contents: append(Contents{}, c.Contents()...), Structured: structured}, nil
 	}
 	if s, ok := out.(fmt.Stringer); ok {
 		return Result{Text: strings.ToValidUTF8(s.String(), "\uFFFD"), Structured: structured}, nil
