@@ -107,14 +107,19 @@ func (s *Server) answer(ctx context.Context, m method, x *exchange) Reply {
 // cancelled stands for an answer that nobody waits for any more.
 var cancelled = &Error{Code: codeInternal, Message: "cancelled"}
 
+var onlyMeta = []string{"_meta"}
+
 // readParams reads what the message's method wants to know of params. The
 // method is the zero one if it does not exist.
 func readParams(msg message) (m method, params, meta members, problem *Error) {
-	m = methods()[msg.method]
+	m = methods[msg.method]
 	if msg.params == nil {
 		return m, nil, nil, nil
 	}
-	if params, problem = readObject(msg.params, true, append([]string{"_meta"}, m.params...)...); problem != nil {
+	if m.params == nil {
+		m.params = onlyMeta // the method does not exist, but its revision matters
+	}
+	if params, problem = readObject(msg.params, true, m.params...); problem != nil {
 		return m, nil, nil, problem
 	}
 	meta, problem = readMeta(params)

@@ -211,3 +211,11 @@ func stringOf(v jsontext.Value) (string, bool) {
 	}
 	return s, true
 }
+
+// readMember is readObject for a member of params that must be an object.
+func readMember(raw jsontext.Value, name string, known ...string) (members, *Error) {
+	if raw.Kind() != '{' {
+		return nil, invalidParams(name + " must be an object")
+	}
+	return readObject(raw, true, known...)
+}

@@ -13,8 +13,9 @@
 // back to the transport in the [Reply]: answers, cancellations, subscriptions.
 //
 // A request passes these steps in this order: depth, JSON syntax, envelope,
-// revision (from the headers, _meta and the session), mirrored headers, method,
-// parameters. Nothing is executed before all of them hold.
+// revision (from the headers, _meta and the session), mirrored headers, method
+// (of this revision, and on offer), parameters, mirrored arguments, requestState.
+// Nothing is executed before all of them hold.
 package mcp
 
 import (

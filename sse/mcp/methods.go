@@ -3,7 +3,6 @@ package mcp
 import (
 	"context"
 	"slices"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -13,7 +12,7 @@ import (
 
 // method is one request method.
 type method struct {
-	// params are the members of params the method reads, besides _meta.
+	// params are the members of params the method reads; _meta is added.
 	params []string
 	// eras says where the method exists: false for the revisions with a
 	// handshake, true for the modern ones.
@@ -22,6 +21,8 @@ type method struct {
 	needs func(tools.Features) bool
 	// mirrored is the member of params that is repeated in Mcp-Name; empty if none.
 	mirrored string
+	// streams: the answer is a stream that stays open.
+	streams bool
 	// runs: a handler runs, which may take a while, talk to the client and be
 	// cancelled.
 	runs bool
@@ -42,42 +43,49 @@ func hasCompletions(f tools.Features) bool { return f.Completions }
 func hasLogs(f tools.Features) bool        { return f.Logs }
 
 // methods is every request method there is.
-var methods = sync.OnceValue(func() map[string]method {
-	page := []string{"cursor"}
-	return map[string]method{
-		"initialize": {eras: handshake, params: []string{"protocolVersion", "capabilities", "clientInfo"}, answer: (*Server).initialize},
-		"ping":       {eras: handshake, answer: (*Server).ping},
+var methods = readingMeta(map[string]method{
+	"initialize": {eras: handshake,
+		params: []string{"protocolVersion", "capabilities", "clientInfo"}, answer: (*Server).initialize},
+	"ping": {eras: handshake, answer: (*Server).ping},
 
-		"server/discover":      {eras: modern, answer: (*Server).discover},
-		"subscriptions/listen": {eras: modern, params: []string{"notifications"}, answer: (*Server).subscribe},
+	"server/discover":      {eras: modern, answer: (*Server).discover},
+	"subscriptions/listen": {eras: modern, streams: true, params: []string{"notifications"}, answer: (*Server).subscribe},
 
-		"tools/list": {eras: always, needs: hasTools, params: page, answer: (*Server).listTools},
-		"tools/call": {eras: always, needs: hasTools, runs: true, mirrored: "name",
-			params: []string{"name", "arguments", "inputResponses", "requestState"}, answer: (*Server).callTool},
+	"tools/list": {eras: always, needs: hasTools, params: []string{"cursor"}, answer: (*Server).listTools},
+	"tools/call": {eras: always, needs: hasTools, runs: true, mirrored: "name",
+		params: []string{"name", "arguments", "inputResponses", "requestState"}, answer: (*Server).callTool},
 
-		"prompts/list": {eras: always, needs: hasPrompts, params: page, answer: (*Server).listPrompts},
-		"prompts/get": {eras: always, needs: hasPrompts, runs: true, mirrored: "name",
-			params: []string{"name", "arguments", "inputResponses", "requestState"}, answer: (*Server).getPrompt},
+	"prompts/list": {eras: always, needs: hasPrompts, params: []string{"cursor"}, answer: (*Server).listPrompts},
+	"prompts/get": {eras: always, needs: hasPrompts, runs: true, mirrored: "name",
+		params: []string{"name", "arguments", "inputResponses", "requestState"}, answer: (*Server).getPrompt},
 
-		"resources/list":           {eras: always, needs: hasResources, params: page, answer: (*Server).listResources},
-		"resources/templates/list": {eras: always, needs: hasResources, params: page, answer: (*Server).listTemplates},
-		"resources/read": {eras: always, needs: hasResources, runs: true, mirrored: "uri",
-			params: []string{"uri", "inputResponses", "requestState"}, answer: (*Server).readResource},
-		"resources/subscribe":   {eras: handshake, needs: hasResources, params: []string{"uri"}, answer: (*Server).watchResource},
-		"resources/unsubscribe": {eras: handshake, needs: hasResources, params: []string{"uri"}, answer: (*Server).unwatchResource},
+	"resources/list":           {eras: always, needs: hasResources, params: []string{"cursor"}, answer: (*Server).listResources},
+	"resources/templates/list": {eras: always, needs: hasResources, params: []string{"cursor"}, answer: (*Server).listTemplates},
+	"resources/read": {eras: always, needs: hasResources, runs: true, mirrored: "uri",
+		params: []string{"uri", "inputResponses", "requestState"}, answer: (*Server).readResource},
+	"resources/subscribe":   {eras: handshake, needs: hasResources, params: []string{"uri"}, answer: (*Server).watchResource},
+	"resources/unsubscribe": {eras: handshake, needs: hasResources, params: []string{"uri"}, answer: (*Server).unwatchResource},
 
-		"completion/complete": {eras: always, needs: hasCompletions, runs: true,
-			params: []string{"ref", "argument", "context"}, answer: (*Server).complete},
-		"logging/setLevel": {eras: handshake, needs: hasLogs, params: []string{"level"}, answer: (*Server).setLevel},
-	}
+	"completion/complete": {eras: always, needs: hasCompletions, runs: true,
+		params: []string{"ref", "argument", "context"}, answer: (*Server).complete},
+	"logging/setLevel": {eras: handshake, needs: hasLogs, params: []string{"level"}, answer: (*Server).setLevel},
 })
+
+// readingMeta adds _meta to what each method reads.
+func readingMeta(all map[string]method) map[string]method {
+	for name, m := range all {
+		m.params = append([]string{"_meta"}, m.params...)
+		all[name] = m
+	}
+	return all
+}
 
 // offers reports whether a method exists here, in this revision.
 func (s *Server) offers(m method, r *Request, rev revision) bool {
 	switch {
 	case m.answer == nil || !slices.Contains(m.eras, rev.modern):
 		return false
-	case m.params != nil && m.params[0] == "notifications" && r.Conversation == nil:
+	case m.streams && r.Conversation == nil:
 		return false // no transport that could keep a stream open
 	}
 	return m.needs == nil || m.needs(s.Tools.Features())

@@ -125,7 +125,7 @@ func (s *Server) callProblem(x *exchange, name string, err error) (any, *Error) 
 	case badArguments && x.argumentResults:
 		return s.render(x, tools.Result{Text: bad.Error(), IsError: true}), nil
 	case isUnable && !x.modern:
-		return s.render(x, tools.Result{Text: unable.Error(), IsError: true}), nil
+		return s.render(x, tools.Result{Text: x.unable(unable), IsError: true}), nil
 	case errors.Is(err, tools.ErrUnknownTool):
 		return nil, invalidParams(fmt.Sprintf("there is no tool named %.64q", name))
 	}
@@ -143,7 +143,7 @@ func (x *exchange) problem(err error) *Error {
 	case isUnable && x.modern:
 		return &Error{Code: codeMissingCapability, Message: unable.Error(), Data: required(unable.Needs)}
 	case isUnable:
-		return &Error{Code: codeInternal, Message: unable.Error()}
+		return &Error{Code: codeInternal, Message: x.unable(unable)}
 	case isSaid:
 		return &Error{Code: codeInternal, Message: said.Error()}
 	case errors.Is(err, tools.ErrOverdue):
@@ -152,6 +152,15 @@ func (x *exchange) problem(err error) *Error {
 		return cancelled
 	}
 	return internalError(x.Request.ID)
+}
+
+// unable says what a client lacks. The session id is how the server knows what a
+// client of the 2025 revisions can do, and it is easily lost.
+func (x *exchange) unable(e *tools.MissingAbility) string {
+	if x.Session == nil {
+		return e.Error() + ", or did not send the Mcp-Session-Id it was given"
+	}
+	return e.Error()
 }
 
 // required is the data of a missing capability, spelled as a client declares it.
