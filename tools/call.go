@@ -138,9 +138,12 @@ func run[T any](ctx context.Context, r *Registry, c Call, size func(T) int, hand
 	case o := <-done:
 		return o.result, o.err
 	case <-ctx.Done():
-		c.log("handler still running after its time", "tool_overdue", ctx.Err())
 		var none T
-		return none, tc.ended()
+		err := tc.ended()
+		if errors.Is(err, ErrOverdue) {
+			c.log("handler still running after its time", "tool_overdue", err)
+		}
+		return none, err
 	}
 }
 

@@ -194,7 +194,9 @@ func (s *Server) batch(ctx context.Context, r *Request, raw jsontext.Value) Repl
 		all.Answers = append(all.Answers, reply.Answers...)
 		all.Cancels = append(all.Cancels, reply.Cancels...)
 		if reply.Session != nil {
-			all.Session, r.Session = reply.Session, reply.Session
+			changed := *r // an overdue handler may still read the one before
+			changed.Session = reply.Session
+			r, all.Session = &changed, reply.Session
 		}
 		if len(reply.Body) == 0 {
 			continue
