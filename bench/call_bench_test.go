@@ -32,6 +32,30 @@ func benchmarkCall(b *testing.B, cacheSize int) {
 	}
 }
 
+// BenchmarkCallOfAClient is a plain call with the headers of real clients, who
+// read event streams: it could turn into one.
+func BenchmarkCallOfAClient(b *testing.B) {
+	const modernCall = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"message":"hello"},` +
+		`"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`
+	for _, c := range []struct {
+		revision, body string
+		header         []string
+	}{
+		{"2025-11-25", callBody, nil},
+		{"2026-07-28", modernCall, []string{"Mcp-Method", "tools/call", "Mcp-Name", "echo"}},
+	} {
+		b.Run(c.revision, func(b *testing.B) {
+			s := newServer(b, 0)
+			token := s.accessToken(b)
+			header := append([]string{"Accept", "application/json, text/event-stream", "MCP-Protocol-Version", c.revision}, c.header...)
+			b.ReportAllocs()
+			for b.Loop() {
+				s.post(b, "/sse", "application/json", token, c.body, header...)
+			}
+		})
+	}
+}
+
 // BenchmarkStaticReply is the floor of the calls: the same HTTP exchange with
 // nothing behind it.
 func BenchmarkStaticReply(b *testing.B) {

@@ -136,7 +136,7 @@ func seal[T interface{ String() string }](tb testing.TB, sealed func(T) (string,
 }
 
 // post sends one request of a benchmark's loop and checks the status.
-func (s *server) post(b *testing.B, path, contentType, bearer, body string) {
+func (s *server) post(b *testing.B, path, contentType, bearer, body string, header ...string) {
 	req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 	defer fasthttp.ReleaseRequest(req)
 	defer fasthttp.ReleaseResponse(resp)
@@ -145,6 +145,9 @@ func (s *server) post(b *testing.B, path, contentType, bearer, body string) {
 	req.Header.SetContentType(contentType)
 	if bearer != "" {
 		req.Header.Set(fasthttp.HeaderAuthorization, "Bearer "+bearer)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
 	}
 	req.SetBodyString(body)
 	if err := s.client.Do(req, resp); err != nil {

@@ -42,6 +42,7 @@ type call struct {
 	over      bool    // the answer is on its way
 	questions map[string]*question
 	running   []request
+	slot      [1]request // room for the usual one
 }
 
 var _ mcp.Conversation = (*call)(nil)
@@ -116,6 +117,9 @@ func (c *call) Begin(ctx context.Context, requestID string) (run context.Context
 	run, cancel := context.WithCancel(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.running == nil {
+		c.running = c.slot[:0]
+	}
 	c.running = append(c.running, request{requestID, cancel})
 	return run, cancel
 }

@@ -148,7 +148,7 @@ func newReplica(t testing.TB, s *site, change ...func(*sse.Endpoint)) *replica {
 	t.Helper()
 	r := &replica{site: s, logs: &logbook{}, release: make(chan struct{}), started: make(chan struct{}, 256), cancelled: make(chan struct{}, 256)}
 	log := slog.New(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	registry, err := tools.NewRegistry(
+	registry, err := tools.NewRegistry(append(r.talkers(),
 		tools.New(tools.Spec{Name: "whoami", Title: "Who am I", Description: "Names the caller and a marker."},
 			func(c *tools.Context, in struct {
 				Marker string `json:"marker"`
@@ -181,7 +181,7 @@ func newReplica(t testing.TB, s *site, change ...func(*sse.Endpoint)) *replica {
 			}),
 		tools.New(tools.Spec{Name: "panic", Title: "Panic", Description: "Panics."},
 			func(*tools.Context, none) (none, error) { panic("boom") }),
-	)
+	)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func newReplica(t testing.TB, s *site, change ...func(*sse.Endpoint)) *replica {
 		Scope:     "mcp:tools",
 		Now:       s.clock.Now,
 	}
-	e.MCP = &mcp.Server{Name: "test", Version: "1", Tools: registry, Log: log}
+	e.MCP = &mcp.Server{Name: "test", Version: "1", Tools: registry, Log: log, Announce: e.Announce, Now: r.steps()}
 	e.Relay = relay.NewLocal(log)
 	e.SealSession, e.OpenSession = artifact.NewSealer[artifact.Session](s.vault), artifact.NewOpener[artifact.Session](s.vault)
 	e.SealStream, e.OpenStream = artifact.NewSealer[artifact.Stream](s.vault), artifact.NewOpener[artifact.Stream](s.vault)
@@ -335,26 +335,48 @@ const patience = 5 * time.Second
 // get sends GET and returns the connection and the response head.
 func (r *replica) get(t testing.TB, path, token string, header ...string) (*client, int) {
 	t.Helper()
+	return r.send(t, "GET", path, token, "", header...)
+}
+
+// send sends a request and returns the connection and the response head.
+func (r *replica) send(t testing.TB, method, path, token, body string, header ...string) (*client, int) {
+	t.Helper()
+	c := r.begin(t, method, path, token, body, header...)
+	return c, c.readHead(t)
+}
+
+// begin sends a request and does not wait for the response.
+func (r *replica) begin(t testing.TB, method, path, token, body string, header ...string) *client {
+	t.Helper()
 	conn, err := net.Dial("tcp", r.addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
 	c := &client{conn: conn, reader: bufio.NewReaderSize(conn, 512)}
-	request := "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + token + "\r\n"
+	request := method + " " + path + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + token + "\r\n"
+	if method == "POST" {
+		request += fmt.Sprintf("Content-Type: application/json\r\nContent-Length: %d\r\n", len(body))
+	}
 	for i := 0; i < len(header); i += 2 {
 		request += header[i] + ": " + header[i+1] + "\r\n"
 	}
-	if _, err := io.WriteString(conn, request+"\r\n"); err != nil {
+	if _, err := io.WriteString(conn, request+"\r\n"+body); err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+// readHead reads the response head and returns the status.
+func (c *client) readHead(t testing.TB) int {
+	t.Helper()
 	c.deadline()
 	res, err := http.ReadResponse(c.reader, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.head = res.Header
-	return c, res.StatusCode
+	return res.StatusCode
 }
 
 // open opens a stream and reads up to its endpoint event.
@@ -441,4 +463,20 @@ func eventually(t testing.TB, what string, ok func() bool) {
 			t.Fatalf("not in time: %s", what)
 		}
 	}
+}
+
+// response reads one HTTP response with a body of known length.
+func (c *client) response(t testing.TB) string {
+	t.Helper()
+	c.deadline()
+	res, err := http.ReadResponse(c.reader, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
