@@ -75,6 +75,8 @@ func (c *call) Ask(ctx context.Context, id string, message []byte) (response []b
 		return response, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	case <-c.endpoint.list().stop: // no stream is left on which it was asked
+		return nil, errDraining
 	}
 }
 

@@ -38,7 +38,7 @@ func TestOfficialClient(t *testing.T) {
 			}
 			defer session.Close()
 			list, err := session.ListTools(ctx, nil)
-			if err != nil || len(list.Tools) != 4 {
+			if err != nil || len(list.Tools) != 9 {
 				t.Fatalf("%v %v", list, err)
 			}
 			result, err := session.CallTool(ctx, &sdk.CallToolParams{Name: "whoami", Arguments: map[string]any{"marker": "sdk"}})

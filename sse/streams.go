@@ -33,7 +33,7 @@ type streams struct {
 	seed   maphash.Seed
 
 	started sync.Once
-	stop    chan struct{} // closed to end the pulse
+	stop    chan struct{} // closed when all streams are, to end the pulse
 	stopped chan struct{} // closed when it has ended
 }
 
