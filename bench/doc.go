@@ -4,6 +4,8 @@
 //	            it (Floor), so that one run gives the ratio between them
 //	Token       POST /token for both grants, over an in-memory listener
 //	Call        a tool call with a bearer that was seen before and one that was not
+//	Stream      over real sockets: a call that reports progress, beside plain ones,
+//	            and a broadcast to 1,000 subscriptions
 //
 // It measures and asserts nothing about time: figures of two machines, or of
 // two runs on a busy one, are not comparable, ratios within a run are.

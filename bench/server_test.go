@@ -30,8 +30,10 @@ const serverURL = "http://localhost:8080"
 // main wires it, behind an in-memory listener: the figures are of the whole
 // path from HTTP bytes to HTTP bytes, without the kernel's sockets.
 type server struct {
-	vault  *artifact.Vault
-	client *fasthttp.HostClient
+	vault    *artifact.Vault
+	client   *fasthttp.HostClient
+	http     *fasthttp.Server
+	endpoint *sse.Endpoint
 }
 
 func newVault(tb testing.TB) *artifact.Vault {
@@ -62,7 +64,7 @@ func newServer(tb testing.TB, cacheSize int) *server {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	registry, err := tools.NewRegistry(echo.Tool())
+	registry, err := tools.NewRegistry(echo.Tool(), steps(), changing())
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -88,7 +90,8 @@ func newServer(tb testing.TB, cacheSize int) *server {
 			Now:       time.Now,
 			CacheSize: cacheSize,
 		},
-		MCP:         &mcp.Server{Name: "bench", Version: "0", Tools: registry, Log: quiet},
+		MCP:        &mcp.Server{Name: "bench", Version: "0", Tools: registry, Log: quiet},
+		MaxStreams: 2 * subscriptions, MaxStreamsPerUser: 2 * subscriptions,
 		SealSession: artifact.NewSealer[artifact.Session](vault),
 		OpenSession: artifact.NewOpener[artifact.Session](vault),
 		Relay:       relay.NewLocal(quiet),
@@ -96,19 +99,22 @@ func newServer(tb testing.TB, cacheSize int) *server {
 		Log:         quiet,
 	}
 	mcpHandler := endpoint.Serve("/sse")
-	return serve(tb, vault, func(ctx *fasthttp.RequestCtx) {
+	endpoint.MCP.Announce = endpoint.Announce
+	s := serve(tb, vault, func(ctx *fasthttp.RequestCtx) {
 		if string(ctx.Path()) == "/token" {
 			room.Token(ctx)
 			return
 		}
 		mcpHandler(ctx)
 	})
+	s.endpoint = endpoint
+	return s
 }
 
 func serve(tb testing.TB, vault *artifact.Vault, handler fasthttp.RequestHandler) *server {
 	tb.Helper()
 	listener := fasthttputil.NewInmemoryListener()
-	s := &fasthttp.Server{Handler: handler, ReadBufferSize: 16 << 10, NoDefaultServerHeader: true}
+	s := &fasthttp.Server{Handler: handler, ReadBufferSize: 16 << 10, NoDefaultServerHeader: true, KeepHijackedConns: true}
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(listener) }()
 	tb.Cleanup(func() {
@@ -119,7 +125,7 @@ func serve(tb testing.TB, vault *artifact.Vault, handler fasthttp.RequestHandler
 			tb.Error(err)
 		}
 	})
-	return &server{vault: vault, client: &fasthttp.HostClient{
+	return &server{vault: vault, http: s, client: &fasthttp.HostClient{
 		Addr: "localhost:8080",
 		Dial: func(string) (net.Conn, error) { return listener.Dial() },
 	}}
