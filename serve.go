@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	redislog "github.com/redis/go-redis/v9/logging"
 	"github.com/valyala/fasthttp"
 	"golang.org/x/sync/errgroup"
 
@@ -47,6 +48,7 @@ func (s serveCommand) Run() error {
 	// Libraries that log on their own account quote what they handle: states,
 	// codes. What we want to know of them comes back as errors.
 	slog.SetDefault(slog.New(slog.DiscardHandler))
+	redislog.Disable()
 	if c.Dev {
 		idp, err := startDevelopmentProvider(&c, log)
 		if err != nil {

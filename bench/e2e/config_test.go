@@ -48,7 +48,7 @@ func TestBadConfigurationIsRefused(t *testing.T) {
 		{"unknown algorithm", nil, with("ACCESS_TOKEN_ALG=none"), []string{"ACCESS_TOKEN_ALG"}},
 		{"no URL of a Redis", nil, with("REDIS_URL=http://127.0.0.1:6379"), []string{"REDIS_URL"}},
 		{"a Redis without a scheme", nil, with("REDIS_URL=127.0.0.1:6379"), []string{"REDIS_URL"}},
-		{"a Redis URL that does not parse", nil, with("REDIS_URL=redis://user:hunter2hunter2@[::1"), []string{"REDIS_URL"}},
+		{"a Redis URL that does not parse", nil, with("REDIS_URL=redis://user:" + redisPassword + "@[::1"), []string{"REDIS_URL"}},
 		{"everybody on a public URL", nil, with(public, keys), []string{"ALLOW"}},
 		{"bad CIDR", nil, with("TRUSTED_PROXIES=10.0.0.0/99"), []string{"TRUSTED_PROXIES"}},
 		{"bad origin", nil, with("ALLOWED_ORIGINS=example.test"), []string{"ALLOWED_ORIGINS"}},
