@@ -238,3 +238,72 @@ func TestQuestionsAreBounded(t *testing.T) {
 	bob := r.token(t, "bob")
 	r.asked(t, bob, r.openSession(t, bob))
 }
+
+// In 2026-07-28 what a call has learned travels with the client: any replica goes
+// on with it, for the same user and the same call only, and not for ever.
+func TestRequestStateGoesToAnyReplica(t *testing.T) {
+	s := newSite(t)
+	r, other := newReplica(t, s), newReplica(t, s)
+	token := s.token(t, "alice")
+	post := func(r *replica, token, more string) answer {
+		message := strings.Replace(modernTalk(1, "ask", `{}`), `"_meta"`, more+`"_meta"`, 1)
+		return r.post(t, "/sse", token, message, speaksModern("tools/call", "ask")...)
+	}
+	first := post(r, token, "")
+	_, rest, _ := strings.Cut(first.body, `"requestState":"`)
+	state, _, found := strings.Cut(rest, `"`)
+	if first.status != 200 || !found || !strings.Contains(first.body, `"input_required"`) {
+		t.Fatalf("%d %s", first.status, first.body)
+	}
+	_, rest, _ = strings.Cut(first.body, `"inputRequests":{"`)
+	key, _, _ := strings.Cut(rest, `"`)
+	answers := `"requestState":"` + state + `","inputResponses":{"` + key + `":{"action":"accept","content":{"name":"Alice"}}},`
+	if a := post(other, token, answers); a.status != 200 || !strings.Contains(a.body, "accept") || !strings.Contains(a.body, "Alice") {
+		t.Errorf("at the other replica: %d %s", a.status, a.body)
+	}
+	bob := s.token(t, "bob", func(a *artifact.AccessToken) { a.Client = "client-of-alice" })
+	for name, a := range map[string]answer{
+		"another user":   post(other, bob, answers),
+		"another client": post(other, s.token(t, "alice", func(a *artifact.AccessToken) { a.Client = "another" }), answers),
+		"forged":         post(other, token, strings.Replace(answers, state[:20], state[:19]+"!", 1)),
+		"a session id":   post(other, token, strings.Replace(answers, state, r.openSession(t, token), 1)),
+	} {
+		if a.status != 400 || !strings.Contains(a.body, "-32602") {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+	s.clock.advance(artifact.RequestStateLife)
+	if a := post(other, s.token(t, "alice"), answers); a.status != 400 || !strings.Contains(a.body, "-32602") {
+		t.Errorf("expired: %d %s", a.status, a.body)
+	}
+}
+
+// panicking breaks when an answer is delivered.
+type panicking struct{ relay.Relay }
+
+func (panicking) Deliver(context.Context, string, relay.Owner, relay.Message) error { panic("boom") }
+
+// A panic after the answer has begun ends the stream with an error, and only
+// that stream.
+func TestPanicOnAStream(t *testing.T) {
+	r := newReplica(t, newSite(t), func(e *sse.Endpoint) { e.Relay = panicking{e.Relay} })
+	token := r.token(t, "alice")
+	batch := "[" + talk(1, "steps", `{"count":1}`) + `,{"jsonrpc":"2.0","id":"x","result":{}}]`
+	c, status := r.send(t, "POST", "/sse", token, batch, "Accept", "text/event-stream", "MCP-Protocol-Version", "2025-03-26")
+	if status != 200 {
+		t.Fatalf("status %d", status)
+	}
+	if m := c.message(t); !strings.Contains(m, `"progress":1`) {
+		t.Errorf("%s", m)
+	}
+	if m := c.message(t); !strings.Contains(m, "-32603") || strings.Contains(m, "boom") {
+		t.Errorf("%s", m)
+	}
+	c.ended(t)
+	if a := r.post(t, "/sse", token, reply("x", "y"), speaks...); a.status != 500 || !strings.Contains(a.body, "-32603") {
+		t.Errorf("before the answer: %d %s", a.status, a.body)
+	}
+	if a := r.post(t, "/sse", token, talk(1, "steps", `{"count":1}`), speaks...); a.status != 200 {
+		t.Errorf("afterwards: %d", a.status)
+	}
+}

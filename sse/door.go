@@ -157,10 +157,28 @@ func (d door) preflight(v *visit) {
 	h.Set(fasthttp.HeaderAllow, d.allow)
 	if v.origin != "" {
 		h.Set(fasthttp.HeaderAccessControlAllowMethods, d.allow)
-		h.Set(fasthttp.HeaderAccessControlAllowHeaders, "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name, Last-Event-ID")
+		h.Set(fasthttp.HeaderAccessControlAllowHeaders, "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name, Last-Event-ID"+v.askedParams())
 		h.Set(fasthttp.HeaderAccessControlMaxAge, "600")
 	}
 	v.http.SetStatusCode(fasthttp.StatusNoContent)
+}
+
+// askedParams are the headers Mcp-Param-* that a page wants to send: their names
+// are those of tools' arguments, so there is no list of them.
+func (v *visit) askedParams() (list string) {
+	asked := string(v.http.Request.Header.Peek(fasthttp.HeaderAccessControlRequestHeaders))
+	for name := range strings.SplitSeq(asked, ",") {
+		name = strings.TrimSpace(name)
+		if len(name) > len(paramPrefix) && strings.EqualFold(name[:len(paramPrefix)], paramPrefix) && !strings.ContainsFunc(name, notInName) {
+			list += ", " + name
+		}
+	}
+	return list
+}
+
+// notInName: nothing but letters, digits and hyphens is echoed.
+func notInName(c rune) bool {
+	return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_')
 }
 
 // caller is what a tool learns of the user. The scopes are copied, as the

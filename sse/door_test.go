@@ -190,6 +190,12 @@ func TestPreflight(t *testing.T) {
 			t.Errorf("%s is not allowed", name)
 		}
 	}
+	// The names of Mcp-Param-* are those of tools' arguments: what is asked for is
+	// allowed, and nothing else, nor anything but a name.
+	a = r.do(t, "OPTIONS", "/sse", "", "Origin", "https://app.example.com", "Access-Control-Request-Headers", "mcp-param-Region, x-evil,Mcp-Param-a b,Mcp-Param-, mcp-param-two")
+	if allowed := a.header.Get("Access-Control-Allow-Headers"); !strings.HasSuffix(allowed, "Last-Event-ID, mcp-param-Region, mcp-param-two") {
+		t.Errorf("allowed: %s", allowed)
+	}
 	if a := r.do(t, "OPTIONS", "/sse", ""); a.status != 204 || a.header.Get("Access-Control-Allow-Headers") != "" {
 		t.Errorf("OPTIONS of no page: %d %v", a.status, a.header)
 	}

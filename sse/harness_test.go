@@ -200,6 +200,7 @@ func newReplica(t testing.TB, s *site, change ...func(*sse.Endpoint)) *replica {
 	}
 	e.MCP = &mcp.Server{Name: "test", Version: "1", Tools: registry, Log: log, Announce: e.Announce, Now: r.steps()}
 	e.Relay = relay.NewLocal(log)
+	e.MCP.SealState, e.MCP.OpenState = states(s.vault)
 	e.SealSession, e.OpenSession = artifact.NewSealer[artifact.Session](s.vault), artifact.NewOpener[artifact.Session](s.vault)
 	e.SealStream, e.OpenStream = artifact.NewSealer[artifact.Stream](s.vault), artifact.NewOpener[artifact.Stream](s.vault)
 	e.MaxStreams, e.MaxStreamsPerUser, e.Legacy = 2000, 2000, true

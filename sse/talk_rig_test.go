@@ -9,6 +9,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"mcp-oauth-server/crypto/artifact"
+	"mcp-oauth-server/sse/mcp"
 	"mcp-oauth-server/tools"
 )
 
@@ -17,6 +19,17 @@ import (
 func (r *replica) steps() func() time.Time {
 	var now atomic.Int64
 	return func() time.Time { return time.Unix(0, now.Add(int64(time.Second))) }
+}
+
+// states seals requestState as main does.
+func states(v *artifact.Vault) (func(mcp.State) (string, error), func(string) (mcp.State, error)) {
+	sealer, opener := artifact.NewSealer[artifact.RequestState](v), artifact.NewOpener[artifact.RequestState](v)
+	return func(s mcp.State) (string, error) {
+			return sealer.Seal(artifact.RequestState{Subject: s.Subject, Client: artifact.Digest(s.Client), Method: s.Method, Digest: s.Digest, Payload: s.Payload})
+		}, func(sealed string) (mcp.State, error) {
+			a, err := opener.Open(sealed)
+			return mcp.State{Subject: a.Subject, Client: string(a.Client), Method: a.Method, Digest: a.Digest, Payload: a.Payload}, err
+		}
 }
 
 type text struct {
