@@ -1,7 +1,8 @@
 // Package sse is the MCP endpoint: it carries messages between HTTP clients and
 // the MCP room (sse/mcp), over two transports at one address.
 //
-//	POST   /sse /mcp      Streamable HTTP: one message in, its answer out
+//	POST   /sse /mcp      Streamable HTTP: one message in, its answer out, as JSON
+//	                      or as an event stream
 //	GET    /sse /mcp      the HTTP+SSE transport of 2024-11-05: opens a stream
 //	POST   /sse/message   a message for such a stream; the answer goes onto it
 //	OPTIONS               CORS preflight, for allowed origins only
@@ -10,14 +11,32 @@
 // method (405), bearer token (400, 401, 403). Nothing of the protocol, neither
 // headers nor body, is looked at before that.
 //
-// The one piece of memory here is a socket: a legacy stream lives on the
-// replica that accepted it. What is known of a stream (the user it belongs to,
-// the negotiated revision) is a property of that socket and ends with it.
+// Three kinds of streams share one engine, its caps and its drain:
+//
+//	the legacy stream of a client; it ends with its newest token
+//	the subscription of subscriptions/listen; it ends with its token
+//	the answer of one call that has more to say; it ends with the answer
+//
+// The memory here is sockets, and the calls that run: they live on the replica
+// that accepted them, and what is known of them ends with them. Whatever arrives
+// for one of them elsewhere goes through the relay (sse/relay): messages of
+// legacy streams, answers to questions, cancellations, and news for all streams.
+// Without a way there the sender is told at once.
 //
 // Streams cost no goroutine and no timer while they are idle. The connection is
 // taken from fasthttp (Hijack) and written without blocking; one goroutine for
-// all of them sends keep-alives and closes what has expired. It needs
+// all of them sends keep-alives and news, closes what has expired, and looks
+// whether the clients of running calls are still there. It needs
 // fasthttp.Server.KeepHijackedConns.
+//
+//	files   door.go endpoint.go answer.go     who gets in, and what is refused
+//	        streamable.go session.go          POST
+//	        call.go question.go running.go    a request while it is served
+//	        legacy.go calls.go                the transport of 2024-11-05
+//	        news.go                           subscriptions and broadcasts
+//	        mail.go                           what goes to other replicas
+//	        stream.go streams.go pulse.go     the engine
+//	        socket*.go event.go               bytes
 //
 // This room does not know OAuth beyond the access token, and no JSON-RPC.
 package sse

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -35,11 +36,14 @@ type visit struct {
 	call      *call // that serves a POST; nil before
 }
 
+// process tells the request ids of one process from those of another.
+var process = artifact.NewID()[:8]
+
 // guard puts the door, and a net for panics, in front of a handler: a panic in
 // a fasthttp handler ends the whole process and every stream with it.
 func (e *Endpoint) guard(d door, next func(*visit)) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
-		v := &visit{http: ctx, path: d.path, id: artifact.NewID()}
+		v := &visit{http: ctx, path: d.path, id: process + "-" + strconv.FormatUint(ctx.ID(), 36)}
 		defer func() {
 			if p := recover(); p != nil {
 				e.logPanic(v.id, p)
