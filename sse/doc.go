@@ -35,7 +35,7 @@
 //	        legacy.go calls.go                the transport of 2024-11-05
 //	        news.go                           subscriptions and broadcasts
 //	        mail.go                           what goes to other replicas
-//	        stream.go streams.go pulse.go     the engine
+//	        stream.go writer.go streams.go pulse.go   the engine
 //	        socket*.go event.go               bytes
 //
 // This room does not know OAuth beyond the access token, and no JSON-RPC.
