@@ -191,7 +191,7 @@ func TestNothingPrintsKeys(t *testing.T) {
 		ring       *jose.Ring
 	}
 	var out bytes.Buffer
-	for _, v := range []any{secrets[0], &secrets[0], secrets, r, *(&config{secrets, secrets[0], r}), map[string]any{"k": secrets[0]}} {
+	for _, v := range []any{secrets[0], &secrets[0], secrets, r, config{secrets, secrets[0], r}, map[string]any{"k": secrets[0]}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b"} {
 			fmt.Fprintf(&out, verb+"\n", v)
 		}
