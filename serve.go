@@ -36,7 +36,7 @@ const (
 // Run serves until SIGTERM or SIGINT and then drains. A second signal ends the
 // process at once.
 func (s serveCommand) Run() error {
-	c, faults := s.settings.read()
+	c, faults := s.read()
 	log, err := newLogger(s.LogLevel)
 	if err != nil {
 		faults.add("LOG_LEVEL", "%v", err)
@@ -52,7 +52,7 @@ func (s serveCommand) Run() error {
 		if err != nil {
 			return err
 		}
-		defer idp.Close(context.Background())
+		defer idp.Close(context.Background()) //nolint:errcheck // the process ends; it holds nothing
 	}
 	c.Upstream.Now, c.Upstream.Log = time.Now, log
 	house, err := build(c, log)
