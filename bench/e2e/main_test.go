@@ -20,6 +20,7 @@ package e2e
 import (
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,6 +48,7 @@ func TestMain(m *testing.M) {
 		defer os.RemoveAll(dir)
 		binary = filepath.Join(dir, "mcp-oauth-server")
 		args := append([]string{"build", "-o", binary}, raceFlags...)
+		lookAtSources()
 		build := exec.Command("go", append(args, "mcp-oauth-server")...)
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "building the server: %v\n%s", err, out)
@@ -54,6 +56,17 @@ func TestMain(m *testing.M) {
 		}
 		return m.Run()
 	}())
+}
+
+// lookAtSources reads the folders of the repository. The binary is no import of this package, so without it `go test`
+// would not notice that the server has changed and repeat the result of an older one from its cache.
+func lookAtSources() {
+	_ = filepath.WalkDir("../..", func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() && (entry.Name() == ".git" || entry.Name() == "node_modules") {
+			return fs.SkipDir
+		}
+		return nil
+	})
 }
 
 // need skips the test when a program is not installed, or fails it when all parts are required.
