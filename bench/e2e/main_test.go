@@ -24,6 +24,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
@@ -48,7 +49,6 @@ func TestMain(m *testing.M) {
 		defer os.RemoveAll(dir)
 		binary = filepath.Join(dir, "mcp-oauth-server")
 		args := append([]string{"build", "-o", binary}, raceFlags...)
-		lookAtSources()
 		build := exec.Command("go", append(args, "mcp-oauth-server")...)
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "building the server: %v\n%s", err, out)
@@ -58,16 +58,19 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// lookAtSources reads the folders of the repository. The binary is no import of this package, so without it `go test`
-// would not notice that the server has changed and repeat the result of an older one from its cache.
-func lookAtSources() {
-	_ = filepath.WalkDir("../..", func(_ string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() && (entry.Name() == ".git" || entry.Name() == "node_modules") {
+// lookAtSources looks at every file of the repository, once a test runs. The binary is no import of this package, so
+// without it `go test` would not notice that the server has changed and repeat an older result from its cache.
+var lookAtSources = sync.OnceFunc(func() {
+	_ = filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil, entry.IsDir() && (entry.Name() == ".git" || entry.Name() == "node_modules"):
 			return fs.SkipDir
+		case !entry.IsDir():
+			_, err = os.Stat(path)
 		}
-		return nil
+		return err
 	})
-}
+})
 
 // need skips the test when a program is not installed, or fails it when all parts are required.
 func need(t *testing.T, programs ...string) {
