@@ -13,7 +13,8 @@
 //	stream_rig_test.go  its legacy streams
 //	driver_test.go    runs the npm clients in node/
 //
-// The package imports nothing of the product: what it knows is what a script outside may rely on. Nothing here listens
+// The package imports nothing of the product, upstreamtest (a provider that misbehaves) aside: what it knows is what a
+// script outside may rely on. Nothing here listens
 // or connects anywhere but on loopback.
 package e2e
 
