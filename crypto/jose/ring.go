@@ -94,12 +94,13 @@ func parseSecret(s string) ([]byte, error) {
 	return b, nil
 }
 
-// Ring holds the keys of one deployment. It is immutable and safe for
-// concurrent use; a reload builds a new one.
+// Ring holds the keys of one deployment. It is immutable but for its caches and
+// safe for concurrent use; a reload builds a new one.
 type Ring struct {
 	issuer  string
 	members []*member
-	derived cache
+	minting cache[issue]
+	opening cache[letterhead]
 }
 
 // member is one secret of the ring with what does not change by the day.
