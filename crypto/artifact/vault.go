@@ -104,7 +104,7 @@ func (o Opener[T]) Open(token string) (T, error) {
 	defer w.release()
 	payload, err := o.vault.Ring.AppendOpen(w.buf[:0], none.profile(o.vault), token, now)
 	if err != nil {
-		return none, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return none, refusal(err)
 	}
 	w.buf = payload
 	a, err := decode[T](w)
@@ -115,6 +115,25 @@ func (o Opener[T]) Open(token string) (T, error) {
 		return none, err
 	}
 	return a, nil
+}
+
+// The reasons of the ring, each an ErrInvalid too. They are made once: a
+// stranger's garbage must not cost us the making of errors.
+var (
+	errMalformed  = fmt.Errorf("%w: %w", ErrInvalid, jose.ErrMalformed)
+	errUnknownKey = fmt.Errorf("%w: %w", ErrInvalid, jose.ErrUnknownKey)
+	errForged     = fmt.Errorf("%w: %w", ErrInvalid, jose.ErrForged)
+)
+
+func refusal(err error) error {
+	switch {
+	case errors.Is(err, jose.ErrForged):
+		return errForged
+	case errors.Is(err, jose.ErrUnknownKey):
+		return errUnknownKey
+	default:
+		return errMalformed
+	}
 }
 
 // stamp is the part that all artifacts share. Times are Unix seconds.

@@ -79,6 +79,7 @@ func (r *Ring) mintingSignet(p Profile, day int) *signet {
 	}
 	s := newSignet(r, p, r.members[0], day)
 	r.minting.put(name, s)
+	r.keep(p, s) // what this replica mints comes back to it, and so do forgeries of it
 	return s
 }
 

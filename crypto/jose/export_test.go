@@ -73,7 +73,7 @@ func (r *Ring) Inner(i int, p Profile) string { return p.inner(r.members[i]) }
 
 // Derive is the key derivation of the ring.
 func Derive(secret []byte, use, issuer string, size int) []byte {
-	return derive(secret, use, issuer, size)
+	return derive(extract(secret), use, issuer, size)
 }
 
 // Today numbers the days since 1970.

@@ -34,13 +34,13 @@ func newSignet(r *Ring, p Profile, m *member, day int) *signet {
 
 // contentKey is the A256GCM key of one kind on one day, 32 bytes.
 func (r *Ring) contentKey(m *member, kind string, day int) []byte {
-	return derive(m.secret, "seal/"+kind+"/"+strconv.Itoa(day), r.issuer, 32)
+	return derive(m.root, "seal/"+kind+"/"+strconv.Itoa(day), r.issuer, 32)
 }
 
 // macKey is the HS256 key of one kind on one day, 32 bytes. A kid of a
 // stranger's making does not cost its derivation: the seal is opened first.
 func (r *Ring) macKey(m *member, kind string, day int) []byte {
-	return derive(m.secret, "mac/"+kind+"/"+strconv.Itoa(day), r.issuer, 32)
+	return derive(m.root, "mac/"+kind+"/"+strconv.Itoa(day), r.issuer, 32)
 }
 
 func a256gcm(key []byte) cipher.AEAD {
