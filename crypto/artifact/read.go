@@ -5,7 +5,8 @@ package artifact
 
 // skip goes past a piece of text if it is next.
 func (w *wire) skip(piece string) bool {
-	if len(w.source)-w.at < len(piece) || w.source[w.at:w.at+len(piece)] != piece {
+	rest := w.source[w.at:]
+	if len(rest) < len(piece) || rest[:len(piece)] != piece {
 		return false
 	}
 	w.at += len(piece)
@@ -19,21 +20,18 @@ func (w *wire) expect(piece string) bool {
 	return ok
 }
 
-// skipName goes past what stands before the value of a member, if that is next.
+// skipName goes past what writeName writes, if it is next.
 func (w *wire) skipName(name string) bool {
 	separator := byte(',')
 	if w.at == 0 {
 		separator = '{'
 	}
-	start := w.at
-	if start < len(w.source) && w.source[start] == separator {
-		w.at++
-		if w.skip(`"`) && w.skip(name) && w.skip(`":`) {
-			return true
-		}
+	rest, end := w.source[w.at:], len(`,"`)+len(name)
+	if len(rest) < end+2 || rest[0] != separator || rest[1] != '"' || rest[2:end] != name || rest[end] != '"' || rest[end+1] != ':' {
+		return false
 	}
-	w.at = start
-	return false
+	w.at += end + 2
+	return true
 }
 
 // readName goes past the name of a member that must be next.
@@ -43,22 +41,12 @@ func (w *wire) readName(name string) bool {
 	return ok
 }
 
-// has says whether a member is next.
-func (w *wire) has(name string) bool {
-	start := w.at
-	ok := w.skipName(name)
-	w.at = start
-	return ok
-}
-
-// readText reads a string without escapes. One that is not plain up to its
-// closing quote is not in our form.
+// readText reads a string without escapes: one that is plain up to its closing
+// quote.
 func (w *wire) readText() string {
 	w.expect(`"`)
 	start := w.at
-	for w.at < len(w.source) && plain[w.source[w.at]] {
-		w.at++
-	}
+	w.at += plainLen(w.buf[start:])
 	text := w.source[start:w.at]
 	w.expect(`"`)
 	return text

@@ -1,6 +1,7 @@
 package artifact
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/go-json-experiment/json"
@@ -57,7 +58,7 @@ func decode[T letter[T]](w *wire) (T, error) {
 func decodeOwn[T letter[T]](w *wire) (a T, ok bool) {
 	w.reading, w.source = true, string(w.buf)
 	a = a.members(w)
-	return a, w.skip("}") && !w.other && w.at == len(w.buf)
+	return a, w.expect("}") && w.at == len(w.buf) && !w.other
 }
 
 // decodeAny reads what the JSON library takes: exact names, none of them twice,
@@ -79,8 +80,12 @@ func (w *wire) text(name string, p *string) {
 
 // optional is a text that is left out when it is empty.
 func (w *wire) optional(name string, p *string) {
-	if *p != "" || w.reading && w.has(name) {
-		w.text(name, p)
+	switch {
+	case !w.reading && *p != "":
+		w.writeName(name)
+		w.writeText(*p)
+	case w.reading && w.skipName(name):
+		*p = w.readText()
 	}
 }
 
@@ -95,7 +100,7 @@ func (w *wire) id(name string, p *string) {
 		w.writeName(name)
 		w.buf = append(appendRandom(append(w.buf, '"'), idSize), '"')
 	} else if w.readName(name) {
-		*p = string([]byte(w.readText()))
+		*p = strings.Clone(w.readText())
 	}
 }
 
@@ -129,17 +134,22 @@ func (w *wire) count(name string, p *int) {
 
 // optionalNumber is a number that is left out when it is zero.
 func (w *wire) optionalNumber(name string, p *int64) {
-	if *p != 0 || w.reading && w.has(name) {
-		w.number(name, p)
+	switch {
+	case !w.reading && *p != 0:
+		w.writeName(name)
+		w.writeNumber(*p)
+	case w.reading && w.skipName(name):
+		*p = w.readNumber()
 	}
 }
 
 // flag is true, or left out.
 func (w *wire) flag(name string, p *bool) {
-	if !w.reading && *p {
+	switch {
+	case !w.reading && *p:
 		w.writeName(name)
 		w.buf = append(w.buf, "true"...)
-	} else if w.reading && w.has(name) {
-		*p = w.readName(name) && w.expect("true")
+	case w.reading && w.skipName(name):
+		*p = w.expect("true")
 	}
 }

@@ -1,21 +1,14 @@
 package artifact
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 // The writing half of a wire.
-
-// plain are the bytes that stand for themselves inside a JSON string (RFC 8259
-// §7) and are a whole character of UTF-8.
-var plain = func() (is [256]bool) {
-	for c := ' '; c <= 0x7f; c++ {
-		is[c] = c != '"' && c != '\\'
-	}
-	return is
-}()
 
 // writeName writes what stands before a value. The brace of the object is the
 // comma of its first member.
@@ -24,25 +17,19 @@ func (w *wire) writeName(name string) {
 	if len(w.buf) == 0 {
 		separator = '{'
 	}
-	w.buf = append(w.buf, separator, '"')
-	w.buf = append(w.buf, name...)
-	w.buf = append(w.buf, '"', ':')
+	b := append(w.buf, separator, '"')
+	b = append(b, name...)
+	w.buf = append(b, '"', ':')
 }
 
 // writeText writes a string. Escaping is the library's business.
 func (w *wire) writeText(s string) {
-	for i := range len(s) {
-		if !plain[s[i]] {
-			w.quote(s)
-			return
-		}
+	if plainLen([]byte(s)) == len(s) {
+		b := append(w.buf, '"')
+		b = append(b, s...)
+		w.buf = append(b, '"')
+		return
 	}
-	w.buf = append(w.buf, '"')
-	w.buf = append(w.buf, s...)
-	w.buf = append(w.buf, '"')
-}
-
-func (w *wire) quote(s string) {
 	quoted, err := jsontext.AppendQuote(w.buf, s)
 	if err != nil {
 		w.err = err
@@ -62,3 +49,31 @@ func (w *wire) writeTexts(list []string) {
 }
 
 func (w *wire) writeNumber(n int64) { w.buf = strconv.AppendInt(w.buf, n, 10) }
+
+// plainLen counts the bytes at the front of b that stand for themselves in a
+// JSON string (RFC 8259 §7): ASCII but the control characters, the quote and the
+// backslash.
+func plainLen(b []byte) int {
+	n := 0
+	for ; len(b)-n >= 8; n += 8 {
+		if other := others(binary.LittleEndian.Uint64(b[n:])); other != 0 {
+			return n + bits.TrailingZeros64(other)/8
+		}
+	}
+	for n < len(b) && others(uint64(b[n])|all(' ')<<8) == 0 {
+		n++
+	}
+	return n
+}
+
+// all is eight times the same byte.
+func all(c byte) uint64 { return uint64(c) * 0x0101010101010101 }
+
+// others marks the bytes of x that are not plain by their highest bits. Only the
+// lowest mark counts: above it a subtraction may have borrowed.
+func others(x uint64) uint64 {
+	control := x - all(0x20)           // below 0x20
+	quote := (x ^ all('"')) - all(1)   // zero where x has a quote
+	escape := (x ^ all('\\')) - all(1) // zero where x has a backslash
+	return (x | (control|quote|escape)&^x) & all(0x80)
+}
