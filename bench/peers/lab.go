@@ -13,13 +13,16 @@ import (
 
 // lab is where all of it happens: one core for the servers, one for the load.
 type lab struct {
-	source             string // directory of this program's source
-	dir                string // of binaries, logs and nothing that stays
-	self, binary       string // this program, and the product
-	serverCPU, loadCPU int
-	rounds, conns      int
-	time               time.Duration // of one window
-	running            []*process
+	source                   string // directory of this program's source
+	dir                      string // of binaries, logs and nothing that stays
+	self, binary             string // this program, and the product
+	serverCPU, loadCPU       int
+	rounds, conns            int
+	time                     time.Duration // of one window
+	settle                   time.Duration // between two looks at a server's memory
+	idleTime                 time.Duration // of watching idle streams
+	idleStreams, manyStreams int
+	running                  []*process
 }
 
 // build makes the product from the repository, unless a binary is given, and

@@ -1,5 +1,21 @@
 // Command mcp-oauth-server/bench/peers measures the server side by side with
 // others that do the same work, and says whether it keeps its promises.
+//
+//	token.go    POST /token, the authorization code grant with one-time codes
+//	call.go     tools/call with a bearer token
+//	garbage.go  good requests while half of the load is garbage
+//	stream.go   idle event streams
+//	growth.go   how cost grows with connections, users, streams and replicas (-growth)
+//
+// One core is the servers', another one the load's. A contest starts all its
+// servers (contest.go, process.go) and gives each a short window in turn, round
+// by round; what counts is the ratio inside a round. The load generator
+// (load.go, answer.go) sends prepared requests and checks every answer. Each
+// peer is one file that says what work it does: peer_*.go, node/*.mjs; the
+// product is the real binary with its guards on (ours.go).
+//
+// The last lines of the output are `name ratio must` rows. Exit 1: a must is
+// missed. Exit 2: the measurement did not come about.
 package main
 
 import (
@@ -7,50 +23,174 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 )
 
+// flags are the command line.
+type flags struct {
+	server, docs, only string
+	quick, growth      bool
+	serverCPU, loadCPU int
+	soak               time.Duration
+}
+
 func main() {
 	if len(os.Args) == 5 && os.Args[1] == "serve" {
-		fmt.Fprintln(os.Stderr, serve(os.Args[2], os.Args[3], os.Args[4]))
+		fail(serve(os.Args[2], os.Args[3], os.Args[4]))
+	}
+	var f flags
+	flag.StringVar(&f.server, "server", "", "measure this `binary` instead of one built from the repository")
+	flag.StringVar(&f.docs, "docs", "", "also write the tables and plots into this `directory`")
+	flag.StringVar(&f.only, "only", "token,call,garbage,streams,many", "`parts` to run, separated by commas")
+	flag.BoolVar(&f.quick, "quick", false, "short windows, one round, fewer streams: to see that it works")
+	flag.BoolVar(&f.growth, "growth", false, "measure how cost grows instead; a table and no musts")
+	flag.DurationVar(&f.soak, "soak", 10*time.Minute, "length of the steady load of -growth")
+	flag.IntVar(&f.serverCPU, "server-cpu", 0, "`core` of the servers")
+	flag.IntVar(&f.loadCPU, "load-cpu", 1, "`core` of the load")
+	flag.Parse()
+	met, err := run(f)
+	fail(err)
+	if !met {
 		os.Exit(1)
 	}
-	l := &lab{source: ".", rounds: 3, conns: 16, time: 3 * time.Second, settle: time.Second, idleTime: 15 * time.Second, serverCPU: 0, loadCPU: 1}
-	given := flag.String("server", "", "binary")
-	what := flag.String("what", "token", "")
-	quick := flag.Bool("quick", false, "")
-	flag.Parse()
-	if *quick {
-		l.time = 500 * time.Millisecond
-		l.rounds = 1
-	}
-	runtime.GOMAXPROCS(2)
-	l.source, _ = os.Getwd()
-	dir, err := os.MkdirTemp("", "peers-")
+}
+
+// fail ends a run that has no result.
+func fail(err error) {
 	if err != nil {
-		panic(err)
+		fmt.Fprintln(os.Stderr, "peers:", err)
+		os.Exit(2)
 	}
-	l.dir = dir
-	if err := l.build(*given); err != nil {
-		panic(err)
+}
+
+// run measures and prints. It reports whether all musts are met.
+func run(f flags) (met bool, err error) {
+	l, err := newLab(f)
+	if err != nil {
+		return false, err
 	}
-	if err := l.pin(); err != nil {
-		panic(err)
+	defer os.RemoveAll(l.dir) //nolint:errcheck // a temporary directory
+	defer l.stopAll()
+	report := l.promises
+	part := "peers"
+	if f.growth {
+		report, part = l.growth, "growth"
 	}
-	var m []*measures
-	if *what == "streams" {
-		_, err := l.streams(2000)
-		fmt.Println(err)
-		return
+	sections, musts, err := report(f)
+	for _, s := range sections {
+		s.write(os.Stdout)
 	}
-	if *what == "token" {
-		m, err = l.tokens()
-	} else {
-		m, err = l.calls()
+	if err != nil {
+		return false, err
 	}
-	l.stopAll()
-	fmt.Println(err)
-	for _, r := range m {
-		fmt.Printf("%-30s %9.0f %7.1f us busy %.2f p50 %.2f p99 %.2f %5.1f MB\n", r.name, median(r.perSecond), median(r.micros), median(r.busy), median(r.p50), median(r.p99), r.memory)
+	if f.docs != "" {
+		if len(musts) > 0 {
+			sections = append(sections, mustSection(musts))
+		}
+		if err := writeDocs(f.docs, part, sections); err != nil {
+			return false, err
+		}
 	}
+	if len(musts) == 0 {
+		return true, nil
+	}
+	return printMusts(os.Stdout, musts), nil
+}
+
+// newLab prepares the place: binaries, cores, sizes.
+func newLab(f flags) (*lab, error) {
+	source, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "mcp-oauth-server-peers-")
+	if err != nil {
+		return nil, err
+	}
+	l := &lab{
+		source: source, dir: dir, serverCPU: f.serverCPU, loadCPU: f.loadCPU,
+		rounds: 3, conns: 16, time: 3 * time.Second, settle: time.Second, idleTime: 15 * time.Second,
+		idleStreams: 10_000, manyStreams: 19_000,
+	}
+	if f.quick {
+		l.rounds, l.time, l.idleTime, l.idleStreams, l.manyStreams = 1, time.Second, 5*time.Second, 1000, 2000
+	}
+	if err := l.build(f.server); err != nil {
+		return nil, err
+	}
+	runtime.GOMAXPROCS(2) // the waiting for servers beside the one thread of the load
+	return l, l.pin()
+}
+
+// promises runs the parts that musts are about.
+func (l *lab) promises(f flags) (sections []section, musts []must, err error) {
+	parts := []struct {
+		name string
+		run  func(docs string) (section, []must, error)
+	}{
+		{"token", l.tokenPart}, {"call", l.callPart}, {"garbage", l.garbagePart}, {"streams", l.streamPart}, {"many", l.manyPart},
+	}
+	for _, part := range parts {
+		if !strings.Contains(","+f.only+",", ","+part.name+",") {
+			continue
+		}
+		l.progress("%s", part.name)
+		s, m, err := part.run(f.docs)
+		if err != nil {
+			return sections, nil, fmt.Errorf("%s: %w", part.name, err)
+		}
+		sections, musts = append(sections, s), append(musts, m...)
+	}
+	return sections, musts, nil
+}
+
+func (l *lab) tokenPart(docs string) (section, []must, error) {
+	table, err := l.tokens()
+	if err != nil {
+		return section{}, nil, err
+	}
+	if docs != "" {
+		err = drawContest(docs, "performance-token.svg", "POST /token, authorization code grant", table)
+	}
+	return contestSection("POST /token", l.conditions(), table), tokenMusts(table), err
+}
+
+func (l *lab) callPart(docs string) (section, []must, error) {
+	table, err := l.calls()
+	if err != nil {
+		return section{}, nil, err
+	}
+	if docs != "" {
+		err = drawContest(docs, "performance-call.svg", "tools/call with a bearer token", table)
+	}
+	return contestSection("tools/call", l.conditions(), table), callMusts(table), err
+}
+
+func (l *lab) garbagePart(string) (section, []must, error) {
+	s, err := l.besiege()
+	if err != nil {
+		return section{}, nil, err
+	}
+	return siegeSection(s), siegeMusts(s), nil
+}
+
+func (l *lab) streamPart(docs string) (section, []must, error) {
+	table, err := l.streams(l.idleStreams)
+	if err != nil {
+		return section{}, nil, err
+	}
+	if docs != "" {
+		err = drawStreams(docs, "performance-streams.svg", table)
+	}
+	return streamSection("Idle event streams", table), streamMusts(table), err
+}
+
+func (l *lab) manyPart(string) (section, []must, error) {
+	first := streamContestants[0]
+	row, err := l.idle(first.contestant, first.session, l.manyStreams)
+	if err != nil {
+		return section{}, nil, err
+	}
+	return streamSection("As many streams as one process may have files", []*idle{row}), manyMusts(row), nil
 }

@@ -28,6 +28,7 @@ var peers = map[string]func(base string) (peer, error){
 	"go-oauth2":      newGoOAuth2,
 	"fosite":         newFosite,
 	"zitadel":        newZitadel,
+	"zitadel-map":    newZitadelMap,
 	"raw-signature":  newRawSignature,
 	"static":         newStatic,
 	"go-sdk-jwt":     withJWT(newGoSDK),

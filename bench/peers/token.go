@@ -36,8 +36,11 @@ const (
 	nameGoOAuth2 = "go-oauth2 v4.5.4"
 	nameFosite   = "ory/fosite 0.49"
 	nameProvider = "oidc-provider 9.13.3"
-	nameZitadel  = "zitadel/oidc op 3.51"
+	nameZitadel  = "zitadel/oidc op 3.51, storage of its example"
+	nameZitadel2 = "zitadel/oidc op 3.51, codes in a map"
 )
+
+const zitadelWork = "decrypt the code (AES), request from a map, S256; sign an ES256 JWT and an ES256 ID token (it has no flow without one), store token and refresh token"
 
 // tokenContestants are the servers of POST /token and what one request costs
 // each. All of them get one-time codes of many users, a public client and PKCE
@@ -48,7 +51,8 @@ var tokenContestants = []contestant{
 	{nameGoOAuth2, "code from a memory store and out of it, S256; sign an ES256 JWT, store it and an opaque refresh token; codes and tokens are random", "/token", goPeer("go-oauth2")},
 	{nameFosite, "HMAC of the code, code and PKCE session from a memory store, S256; sign an ES256 JWT, HMAC refresh token, store both", "/token", goPeer("fosite")},
 	{nameProvider, "client, grant and code from a Map, S256; sign an ES256 JWT, store it and an opaque refresh token; one core of Node.js", "/token", nodePeer("oidc-provider")},
-	{nameZitadel, "decrypt the code (AES), request from a map, S256; sign an ES256 JWT and an ES256 ID token (it has no flow without one), store token and refresh token", "/oauth/token", goPeer("zitadel")},
+	{nameZitadel, zitadelWork + "; the storage of its example searches all codes to delete one", "/oauth/token", goPeer("zitadel")},
+	{nameZitadel2, zitadelWork + "; a code is deleted by its key", "/oauth/token", goPeer("zitadel-map")},
 }
 
 // tokens compares POST /token.
