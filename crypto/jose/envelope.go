@@ -1,12 +1,9 @@
 package jose
 
 import (
-	"encoding/base64"
 	"strconv"
 	"strings"
 )
-
-var b64 = base64.RawURLEncoding.Strict()
 
 const (
 	ivSize   = 12
@@ -30,15 +27,6 @@ func cut(p Profile, token string) (envelope, bool) {
 		return envelope{}, false
 	}
 	return envelope{token[:head], token[iv : text-1], token[text : tag-1], token[tag:]}, true
-}
-
-// appendDecoded appends the bytes of a part. ok means that the part is the one
-// base64url spelling of them: no padding, no stray bits, no line breaks, which
-// the decoder skips. One token must have one spelling, or whoever counts or
-// blocks tokens by their text can be evaded.
-func appendDecoded(dst, part []byte) (decoded []byte, ok bool) {
-	decoded, err := b64.AppendDecode(dst, part)
-	return decoded, err == nil && b64.EncodedLen(len(decoded)-len(dst)) == len(part)
 }
 
 // readHeader returns the kid of a JWE header that is exactly the one of the

@@ -84,10 +84,16 @@ var Today = today
 func Sign(p Profile, private ed25519.PrivateKey, mac, payload []byte) ([]byte, error) {
 	m := &member{ed25519: private}
 	s := &signet{
-		inner:     append(b64.AppendEncode(nil, []byte(p.inner(m))), '.'),
+		inner:     append(appendEncoded(nil, []byte(p.inner(m))), '.'),
 		signature: signatureOf(p.Sign, m, func() []byte { return mac }),
 	}
 	var d desk
 	err := s.sign(&d, payload)
 	return d.text, err
 }
+
+// AppendEncoded and AppendDecoded are the base64url of this package.
+var (
+	AppendEncoded = appendEncoded
+	AppendDecoded = appendDecoded
+)

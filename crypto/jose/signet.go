@@ -25,8 +25,8 @@ func newSignet(r *Ring, p Profile, m *member, day int) *signet {
 	return &signet{
 		member:    m,
 		day:       day,
-		outer:     b64.AppendEncode(nil, []byte(p.outer(kid(m, day)))),
-		inner:     append(b64.AppendEncode(nil, []byte(p.inner(m))), '.'),
+		outer:     appendEncoded(nil, []byte(p.outer(kid(m, day)))),
+		inner:     append(appendEncoded(nil, []byte(p.inner(m))), '.'),
 		aead:      a256gcm(r.contentKey(m, p.Kind, day)),
 		signature: signatureOf(p.Sign, m, func() []byte { return r.macKey(m, p.Kind, day) }),
 	}
@@ -82,12 +82,12 @@ func (s *signet) sign(d *desk, payload []byte) error {
 		d.text = append(d.text[:0], payload...)
 		return nil
 	}
-	d.text = b64.AppendEncode(append(d.text[:0], s.inner...), payload)
+	d.text = appendEncoded(append(d.text[:0], s.inner...), payload)
 	var err error
 	if d.signature, err = s.signature.appendTo(d.signature[:0], d.text); err != nil {
 		return fmt.Errorf("signing: %w", err)
 	}
-	d.text = b64.AppendEncode(append(d.text, '.'), d.signature)
+	d.text = appendEncoded(append(d.text, '.'), d.signature)
 	return nil
 }
 
@@ -97,9 +97,9 @@ func (s *signet) seal(d *desk) {
 	d.text = s.aead.Seal(d.text[:0], d.iv[:], d.text, s.outer)
 	tag := len(d.text) - s.aead.Overhead()
 	t := append(d.token[:0], s.outer...)
-	t = b64.AppendEncode(append(t, ".."...), d.iv[:])
-	t = b64.AppendEncode(append(t, '.'), d.text[:tag])
-	d.token = b64.AppendEncode(append(t, '.'), d.text[tag:])
+	t = appendEncoded(append(t, ".."...), d.iv[:])
+	t = appendEncoded(append(t, '.'), d.text[:tag])
+	d.token = appendEncoded(append(t, '.'), d.text[tag:])
 }
 
 // unseal opens the JWE into d.text.
