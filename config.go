@@ -334,7 +334,7 @@ func (s settings) readKeys(c *config, f *faults) {
 	case s.Keys != "" && s.KeysFile != "":
 		f.add("KEYS", "is set, and KEYS_FILE is too; choose one")
 		return
-	case s.Keys == "" && s.KeysFile == "" && !(c.Site.Loopback() && s.loopbackHost()):
+	case s.Keys == "" && s.KeysFile == "" && (!c.Site.Loopback() || !s.loopbackHost()):
 		f.add("KEYS", "is not set; every replica needs the same key ring. Make one with `mcp-oauth-server keys new` and pass it as KEYS or KEYS_FILE")
 		return
 	case s.Keys == "":
@@ -369,10 +369,16 @@ func makeLocalKeys() error {
 	if err := os.MkdirAll(filepath.Dir(localKeys), 0o700); err != nil {
 		return err
 	}
-	file, err := os.OpenFile(localKeys, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	// Written aside and then linked: a second replica that starts at the same
+	// moment finds no ring or a whole one. CreateTemp makes the file 0600.
+	file, err := os.CreateTemp(filepath.Dir(localKeys), "new-")
 	if err != nil {
 		return err
 	}
+	defer os.Remove(file.Name()) //nolint:errcheck // a leftover is a secret nobody uses
 	_, err = file.WriteString(jose.NewSecret() + "\n")
-	return errors.Join(err, file.Close())
+	if err := errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	return os.Link(file.Name(), localKeys)
 }

@@ -97,7 +97,7 @@ func unsetEmpty(n *kong.Node) {
 	for _, flag := range n.Flags {
 		for _, name := range flag.Envs {
 			if value, set := os.LookupEnv(name); set && value == "" {
-				os.Unsetenv(name)
+				os.Unsetenv(name) //nolint:errcheck // fails for names that LookupEnv cannot find
 			}
 		}
 	}

@@ -37,7 +37,7 @@ const (
 // Run serves until SIGTERM or SIGINT and then drains. A second signal ends the
 // process at once.
 func (s serveCommand) Run() error {
-	c, faults := s.settings.read()
+	c, faults := s.read()
 	log, err := newLogger(s.LogLevel)
 	if err != nil {
 		faults.add("LOG_LEVEL", "%v", err)
@@ -54,7 +54,7 @@ func (s serveCommand) Run() error {
 		if err != nil {
 			return err
 		}
-		defer idp.Close(context.Background())
+		defer idp.Close(context.Background()) //nolint:errcheck // the process ends; it holds nothing
 	}
 	c.Upstream.Now, c.Upstream.Log = time.Now, log
 	house, err := build(c, log)
@@ -113,13 +113,11 @@ func serve(c config, h *house, log *slog.Logger) error {
 	stop := make(chan os.Signal, 2)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
 
-	var g errgroup.Group
+	failed := make(chan error, len(listeners)+1) // room for all: nobody reads during a drain
 	for _, l := range listeners {
-		g.Go(func() error { return public.Serve(l) })
+		go func() { failed <- public.Serve(l) }()
 	}
-	g.Go(func() error { return admin.Serve(adminListener) })
-	failed := make(chan error, 1)
-	go func() { failed <- g.Wait() }()
+	go func() { failed <- admin.Serve(adminListener) }()
 	log.Info("serving", "event", "start", "version", h.Version, "url", c.Site.URL()+"/", "listen", c.Listen, "admin", c.AdminAddr, "key_ring", h.Fingerprint)
 
 	select {
@@ -158,8 +156,13 @@ func drain(first os.Signal, h *house, public, admin *fasthttp.Server, log *slog.
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	h.CloseStreams(ctx)
-	err := errors.Join(public.ShutdownWithContext(ctx), admin.ShutdownWithContext(ctx), h.Disconnect(ctx))
+	// The listener closes while the streams end, not after: a client that
+	// reconnects must find a closed port, which it tries again, and no 503, which
+	// some event sources take for the last word.
+	var g errgroup.Group
+	g.Go(func() error { return public.ShutdownWithContext(ctx) })
+	g.Go(func() error { h.CloseStreams(ctx); return nil })
+	err := errors.Join(g.Wait(), admin.ShutdownWithContext(ctx), h.Disconnect(ctx))
 	log.Info("stopped", "event", "stop")
 	return err
 }

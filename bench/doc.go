@@ -1,7 +1,9 @@
 // Package bench measures the hot paths of the server with `go test -bench`:
 //
 //	Mint, Open  each artifact through the vault, and the raw cryptography under
-//	            it (Floor), so that one run gives the ratio between them
+//	            it (Floor)
+//	Ratio       the vault against a hand-made floor, both in one run: how many
+//	            times the floor it is, and how many times it may be
 //	Token       POST /token for both grants, over an in-memory listener
 //	Call        a tool call with a bearer that was seen before and one that was not
 //	Stream      over real sockets: a call that reports progress, beside plain ones,

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"net/netip"
@@ -47,7 +48,9 @@ func (r Remote) Addr(ctx *fasthttp.RequestCtx) string {
 		return ctx.RemoteAddr().String() // an in-memory connection in a test
 	}
 	nearest := addr.Addr().Unmap()
-	hops := strings.Split(string(ctx.Request.Header.Peek(fasthttp.HeaderXForwardedFor)), ",")
+	// Lines of one name are one list (RFC 9110 §5.3); a proxy may have added its own.
+	lines := ctx.Request.Header.PeekAll(fasthttp.HeaderXForwardedFor)
+	hops := strings.Split(string(bytes.Join(lines, []byte(","))), ",")
 	for i := len(hops) - 1; i >= 0 && r.trusts(nearest); i-- {
 		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
 		if err != nil {

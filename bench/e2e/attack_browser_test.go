@@ -50,6 +50,19 @@ func TestLoginIsBoundToOneBrowser(t *testing.T) {
 		victim.returnToClient(t) // and the victim's own login still works
 		victim.redeem(t)
 	})
+	t.Run("the right name of a cookie, and another value", func(t *testing.T) {
+		a, b := begun(t), begun(t)
+		name, own, _ := strings.Cut(cookieHeader(a.toProvider.cookies), "=")
+		_, other, _ := strings.Cut(cookieHeader(b.toProvider.cookies), "=")
+		calls := idp.Hits(upstreamtest.Token)
+		for _, value := range []string{other, strings.Repeat("A", 43), "", own[:42], own + "A", own + ".", own + "." + other, own + "; " + name + "=" + other} {
+			g.wantPage(t, g.get(t, a.callback.RequestURI(), "Cookie", name+"="+value), http.StatusBadRequest)
+		}
+		if idp.Hits(upstreamtest.Token) != calls {
+			t.Error("the provider was asked to redeem a code")
+		}
+		a.returnToClient(t)
+	})
 	t.Run("the victim's code in the attacker's login", func(t *testing.T) {
 		attacker, victim := begun(t), begun(t)
 		q := attacker.callback.Query()

@@ -13,16 +13,19 @@
 //	stream_rig_test.go  its legacy streams
 //	driver_test.go    runs the npm clients in node/
 //
-// The package imports nothing of the product: what it knows is what a script outside may rely on. Nothing here listens
+// The package imports nothing of the product, upstreamtest (a provider that misbehaves) aside: what it knows is what a
+// script outside may rely on. Nothing here listens
 // or connects anywhere but on loopback.
 package e2e
 
 import (
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
@@ -55,6 +58,20 @@ func TestMain(m *testing.M) {
 		return m.Run()
 	}())
 }
+
+// lookAtSources looks at every file of the repository, once a test runs. The binary is no import of this package, so
+// without it `go test` would not notice that the server has changed and repeat an older result from its cache.
+var lookAtSources = sync.OnceFunc(func() {
+	_ = filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil, entry.IsDir() && (entry.Name() == ".git" || entry.Name() == "node_modules"):
+			return fs.SkipDir
+		case !entry.IsDir():
+			_, err = os.Stat(path)
+		}
+		return err
+	})
+})
 
 // need skips the test when a program is not installed, or fails it when all parts are required.
 func need(t *testing.T, programs ...string) {

@@ -27,6 +27,7 @@ type process struct {
 // spawn starts a program with exactly the given environment (and PATH and a scratch HOME) in the given directory.
 func spawn(t *testing.T, dir string, env []string, name string, args ...string) *process {
 	t.Helper()
+	lookAtSources()
 	p := &process{cmd: exec.Command(name, args...), done: make(chan struct{})}
 	p.cmd.Dir = dir
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, env...)

@@ -37,7 +37,15 @@ func (ClientRegistration) profile(*Vault) jose.Profile {
 
 func (c ClientRegistration) stamped(_ *Vault, now time.Time) ClientRegistration {
 	c.stamp = stamp{Version: version, IssuedAt: now.Unix()}
-	c.ID = NewID()
+	return c
+}
+
+func (c ClientRegistration) members(w *wire) ClientRegistration {
+	c.stamp.members(w)
+	w.id("i", &c.ID)
+	w.optional("n", &c.Name)
+	w.texts("r", &c.RedirectURIs)
+	w.flag("nr", &c.NoRefresh)
 	return c
 }
 

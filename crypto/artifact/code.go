@@ -16,6 +16,12 @@ type User struct {
 	Name    string `json:"name,omitempty"`
 }
 
+func (u *User) members(w *wire) {
+	w.text("sub", &u.Subject)
+	w.optional("email", &u.Email)
+	w.optional("name", &u.Name)
+}
+
 // AuthorizationCode is minted by /callback and redeemed by /token. Redeeming
 // must check, before it is spent: the client, the redirect URI, the PKCE
 // verifier and the resource; and then spend ID in the replay guard.
@@ -40,7 +46,19 @@ func (AuthorizationCode) profile(v *Vault) jose.Profile {
 
 func (c AuthorizationCode) stamped(v *Vault, now time.Time) AuthorizationCode {
 	c.stamp = c.stampedFor(v.Lifetimes.Code, now)
-	c.ID = NewID()
+	return c
+}
+
+func (c AuthorizationCode) members(w *wire) AuthorizationCode {
+	c.stamp.members(w)
+	c.User.members(w)
+	w.id("jti", &c.ID)
+	w.digest("c", &c.Client)
+	w.digest("r", &c.RedirectURI)
+	w.text("p", &c.Challenge)
+	w.text("o", &c.Scope)
+	w.text("a", &c.Resource)
+	w.flag("nr", &c.NoRefresh)
 	return c
 }
 

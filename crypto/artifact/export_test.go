@@ -1,6 +1,10 @@
 package artifact
 
-import "mcp-oauth-server/crypto/jose"
+import (
+	"time"
+
+	"mcp-oauth-server/crypto/jose"
+)
 
 // Letter is what the tests need of an artifact to be generic over all of them.
 type Letter[T any] interface{ letter[T] }
@@ -24,3 +28,21 @@ func OpenRaw[T letter[T]](v *Vault, token string) (string, error) {
 	payload, err := v.Ring.Open(ProfileOf[T](v), token, v.Now())
 	return string(payload), err
 }
+
+// Encode writes an artifact as it is written inside a token.
+func Encode[T letter[T]](v *Vault, a T, now time.Time) (string, error) {
+	var w wire
+	err := encode(&w, a.stamped(v, now))
+	return string(w.buf), err
+}
+
+// DecodeOwn reads only what Encode writes.
+func DecodeOwn[T letter[T]](payload string) (T, bool) {
+	return decodeOwn[T](&wire{buf: []byte(payload)})
+}
+
+// DecodeAny reads whatever the JSON library takes.
+func DecodeAny[T letter[T]](payload string) (T, error) { return decodeAny[T]([]byte(payload)) }
+
+// PlainLen counts the bytes at the front that need no escape.
+var PlainLen = plainLen

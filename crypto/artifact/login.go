@@ -19,6 +19,16 @@ type AuthorizationRequest struct {
 	NoRefresh   bool   `json:"nr,omitzero"`
 }
 
+func (r *AuthorizationRequest) members(w *wire) {
+	w.digest("c", &r.Client)
+	w.text("r", &r.RedirectURI)
+	w.optional("s", &r.State)
+	w.text("p", &r.Challenge)
+	w.text("o", &r.Scope)
+	w.text("a", &r.Resource)
+	w.flag("nr", &r.NoRefresh)
+}
+
 // ConsentTicket is the hidden field of the consent form: minted by GET
 // /authorize, redeemed by POST /consent. Redeeming must check that CSRF matches
 // the browser's cookie, or one browser could answer for another.
@@ -36,6 +46,14 @@ func (ConsentTicket) profile(*Vault) jose.Profile {
 
 func (t ConsentTicket) stamped(_ *Vault, now time.Time) ConsentTicket {
 	t.stamp = t.stampedFor(LoginTime, now)
+	return t
+}
+
+func (t ConsentTicket) members(w *wire) ConsentTicket {
+	t.stamp.members(w)
+	t.AuthorizationRequest.members(w)
+	w.optional("n", &t.ClientName)
+	w.digest("k", &t.CSRF)
 	return t
 }
 
@@ -71,6 +89,15 @@ func (s UpstreamState) stamped(_ *Vault, now time.Time) UpstreamState {
 	return s
 }
 
+func (s UpstreamState) members(w *wire) UpstreamState {
+	s.stamp.members(w)
+	s.AuthorizationRequest.members(w)
+	w.digest("f", &s.Flow)
+	w.text("u", &s.Secret)
+	w.optional("l", (*string)(&s.LongState))
+	return s
+}
+
 func (s UpstreamState) check(_ *Vault, now time.Time) error { return s.alive(now) }
 
 // LongState carries a client's state that does not fit into UpstreamState. It
@@ -88,6 +115,12 @@ func (LongState) profile(*Vault) jose.Profile {
 
 func (s LongState) stamped(_ *Vault, now time.Time) LongState {
 	s.stamp = s.stampedFor(LoginTime, now)
+	return s
+}
+
+func (s LongState) members(w *wire) LongState {
+	s.stamp.members(w)
+	w.text("s", &s.State)
 	return s
 }
 

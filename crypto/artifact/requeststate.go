@@ -40,4 +40,14 @@ func (s RequestState) stamped(_ *Vault, now time.Time) RequestState {
 	return s
 }
 
+func (s RequestState) members(w *wire) RequestState {
+	s.stamp.members(w)
+	w.text("sub", &s.Subject)
+	w.digest("c", &s.Client)
+	w.text("m", &s.Method)
+	w.text("d", &s.Digest)
+	w.optionalBytes("p", &s.Payload)
+	return s
+}
+
 func (s RequestState) check(_ *Vault, now time.Time) error { return s.alive(now) }

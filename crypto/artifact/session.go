@@ -34,7 +34,16 @@ func (Session) profile(*Vault) jose.Profile {
 
 func (s Session) stamped(_ *Vault, now time.Time) Session {
 	s.stamp = s.stampedFor(SessionLife, now)
-	s.ID = NewID()
+	return s
+}
+
+func (s Session) members(w *wire) Session {
+	s.stamp.members(w)
+	w.id("i", &s.ID)
+	w.text("sub", &s.Subject)
+	w.digest("c", &s.Client)
+	w.text("p", &s.Protocol)
+	w.optional("k", &s.Capabilities)
 	return s
 }
 
@@ -60,6 +69,14 @@ func (Stream) profile(*Vault) jose.Profile {
 
 func (s Stream) stamped(_ *Vault, now time.Time) Stream {
 	s.stamp = s.stampedFor(SessionLife, now)
+	return s
+}
+
+func (s Stream) members(w *wire) Stream {
+	s.stamp.members(w)
+	w.text("i", &s.ID)
+	w.text("sub", &s.Subject)
+	w.digest("c", &s.Client)
 	return s
 }
 

@@ -40,7 +40,20 @@ func (AccessToken) profile(v *Vault) jose.Profile {
 
 func (t AccessToken) stamped(v *Vault, now time.Time) AccessToken {
 	s := stamp{Expires: t.Expires}.stampedFor(v.Lifetimes.Access, now)
-	t.IssuedAt, t.Expires, t.ID = s.IssuedAt, s.Expires, NewID()
+	t.IssuedAt, t.Expires = s.IssuedAt, s.Expires
+	return t
+}
+
+func (t AccessToken) members(w *wire) AccessToken {
+	t.User.members(w)
+	w.text("iss", &t.Issuer)
+	w.text("aud", &t.Audience)
+	w.digest("client_id", &t.Client)
+	w.text("scope", &t.Scope)
+	w.id("jti", &t.ID)
+	w.text("sid", &t.Family)
+	w.number("iat", &t.IssuedAt)
+	w.number("exp", &t.Expires)
 	return t
 }
 
@@ -79,6 +92,18 @@ func (t RefreshToken) stamped(v *Vault, now time.Time) RefreshToken {
 	}
 	t.Expires = t.FamilyExpires
 	t.stamp = t.stampedFor(v.Lifetimes.Idle, now)
+	return t
+}
+
+func (t RefreshToken) members(w *wire) RefreshToken {
+	t.stamp.members(w)
+	t.User.members(w)
+	w.digest("c", &t.Client)
+	w.text("o", &t.Scope)
+	w.text("a", &t.Resource)
+	w.text("f", &t.Family)
+	w.count("g", &t.Generation)
+	w.number("x", &t.FamilyExpires)
 	return t
 }
 

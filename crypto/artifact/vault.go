@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"mcp-oauth-server/crypto/jose"
 )
 
@@ -54,8 +52,11 @@ type Vault struct {
 // parameter is the artifact's own type.
 type letter[T any] interface {
 	profile(v *Vault) jose.Profile
-	// stamped returns a copy with version, times and ids filled in.
+	// stamped returns a copy with version and times filled in.
 	stamped(v *Vault, now time.Time) T
+	// members writes or reads the members, in the order of the fields and by the
+	// names of their tags, and returns what was read.
+	members(w *wire) T
 	// check refuses what is genuine but not acceptable now.
 	check(v *Vault, now time.Time) error
 }
@@ -77,12 +78,13 @@ func NewOpener[T letter[T]](v *Vault) Opener[T] { return Opener[T]{v} }
 // longer than its kind allows (ErrTooLong).
 func (s Sealer[T]) Seal(a T) (string, error) {
 	now := s.vault.Now()
-	payload, err := json.Marshal(a.stamped(s.vault, now))
-	if err != nil {
+	w := wires.Get().(*wire)
+	defer w.release()
+	if err := encode(w, a.stamped(s.vault, now)); err != nil {
 		return "", fmt.Errorf("encoding an artifact: %w", err)
 	}
 	p := a.profile(s.vault)
-	token, err := s.vault.Ring.Seal(p, payload, now)
+	token, err := s.vault.Ring.Seal(p, w.buf, now)
 	if err == nil && len(token) > p.Max {
 		return "", ErrTooLong
 	}
@@ -96,19 +98,42 @@ var ErrTooLong = errors.New("artifact too long")
 // Open redeems a token: it must be genuine and of this kind (ErrInvalid), of a
 // known version, not from the future and not expired (ErrExpired).
 func (o Opener[T]) Open(token string) (T, error) {
-	var a, none T
+	var none T
 	now := o.vault.Now()
-	payload, err := o.vault.Ring.Open(a.profile(o.vault), token, now)
+	w := wires.Get().(*wire)
+	defer w.release()
+	payload, err := o.vault.Ring.AppendOpen(w.buf[:0], none.profile(o.vault), token, now)
 	if err != nil {
-		return none, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return none, refusal(err)
 	}
-	if err := json.Unmarshal(payload, &a); err != nil {
+	w.buf = payload
+	a, err := decode[T](w)
+	if err != nil {
 		return none, ErrInvalid
 	}
 	if err := a.check(o.vault, now); err != nil {
 		return none, err
 	}
 	return a, nil
+}
+
+// The reasons of the ring, each an ErrInvalid too. They are made once: a
+// stranger's garbage must not cost us the making of errors.
+var (
+	errMalformed  = fmt.Errorf("%w: %w", ErrInvalid, jose.ErrMalformed)
+	errUnknownKey = fmt.Errorf("%w: %w", ErrInvalid, jose.ErrUnknownKey)
+	errForged     = fmt.Errorf("%w: %w", ErrInvalid, jose.ErrForged)
+)
+
+func refusal(err error) error {
+	switch {
+	case errors.Is(err, jose.ErrForged):
+		return errForged
+	case errors.Is(err, jose.ErrUnknownKey):
+		return errUnknownKey
+	default:
+		return errMalformed
+	}
 }
 
 // stamp is the part that all artifacts share. Times are Unix seconds.
@@ -118,6 +143,12 @@ type stamp struct {
 	// Expires is the first second at which the artifact is no longer good.
 	// Zero when sealing means the kind's lifetime; an earlier time is kept.
 	Expires int64 `json:"exp,omitzero"`
+}
+
+func (s *stamp) members(w *wire) {
+	w.count("v", &s.Version)
+	w.number("iat", &s.IssuedAt)
+	w.optionalNumber("exp", &s.Expires)
 }
 
 func (s stamp) stampedFor(life time.Duration, now time.Time) stamp {

@@ -18,11 +18,28 @@ func TestDays(t *testing.T) {
 		days    int // of the minting, relative to the opening
 		opens   bool
 	}{
-		{sealed, 0, true}, {sealed, 1, true}, {sealed, 2, false}, {sealed, -1, true}, {sealed, -2, false}, {sealed, -400, false},
-		{access, 0, true}, {access, 1, true}, {access, 2, false}, {access, -1, true}, {access, -2, false},
-		{week, 1, true}, {week, 2, false}, {week, -8, true}, {week, -9, false},
-		{careless, -1, true}, {careless, -2, false},
-		{forever, 1, true}, {forever, 2, false}, {forever, -1, true}, {forever, -400, true}, {forever, -20000, true},
+		{sealed, 0, true},
+		{sealed, 1, true},
+		{sealed, 2, false},
+		{sealed, -1, true},
+		{sealed, -2, false},
+		{sealed, -400, false},
+		{access, 0, true},
+		{access, 1, true},
+		{access, 2, false},
+		{access, -1, true},
+		{access, -2, false},
+		{week, 1, true},
+		{week, 2, false},
+		{week, -8, true},
+		{week, -9, false},
+		{careless, -1, true},
+		{careless, -2, false},
+		{forever, 1, true},
+		{forever, 2, false},
+		{forever, -1, true},
+		{forever, -400, true},
+		{forever, -20000, true},
 		{forever, 100000, false},
 	}
 	r := newRing(t, issuer, secretA)

@@ -1,6 +1,6 @@
-// Package jose is the vault's door: the only package that knows JOSE and the
-// library behind it. It holds the key ring, publishes the JWKS, and seals and
-// opens byte payloads under one fixed profile per kind of artifact.
+// Package jose is the vault's door: the only package that knows JOSE. It holds
+// the key ring, publishes the JWKS, and seals and opens byte payloads under one
+// fixed profile per kind of artifact.
 //
 // # Wire format
 //
@@ -18,6 +18,24 @@
 // The header bytes are a function of the kind and the kid, so opening compares
 // them instead of interpreting them: no algorithm, no zip, no crit, no embedded
 // key can be chosen by whoever sends the token (RFC 8725 §3.1).
+//
+// # The library
+//
+// Sealing and opening are written here, for these profiles alone, on top of the
+// standard library's cryptography; jwx makes the JWKS, and in the tests it is the
+// reference: it opens whatever is sealed here, and whatever opens here opens
+// there to the same payload. The reverse does not hold. With the right keys it
+// also takes these, which testdata/refused-v1.json holds examples of:
+//
+//	spelling   white space around the token, line breaks, padding or stray bits
+//	           in a part, JSON serialization, a part for the encrypted key
+//	header     any order, white space, escapes, a member twice, unknown members,
+//	           crit (which RFC 7516 §4.1.13 has it refuse), jwk, jku, another
+//	           enc, zip, no typ or cty
+//	kid        any, or none
+//	inside     all of the same in the JWS, its typ among them
+//
+// Each would be a second text for one token, or a choice for whoever sends it.
 //
 // # Keys
 //

@@ -11,17 +11,30 @@ import (
 // CacheSize is the bound of the cache of derived keys.
 const CacheSize = cacheSize
 
-// Cached says how many derived keys are kept.
+// Cached says how many signets are kept for opening.
 func (r *Ring) Cached() int {
-	r.derived.mu.RLock()
-	defer r.derived.mu.RUnlock()
-	return len(r.derived.keys)
+	if signets := r.opening.signets.Load(); signets != nil {
+		return len(*signets)
+	}
+	return 0
 }
 
-// Holds says whether the keys of a kind and day are kept for the i-th secret.
+// Holds says whether a signet of a kind and day is kept for the i-th secret,
+// for opening or for minting.
 func (r *Ring) Holds(i int, kind string, day int) bool {
-	_, ok := r.derived.get(keyName{r.members[i], kind, day})
-	return ok
+	return holds(&r.opening, func(l letterhead) string { return l.kind }, r.members[i], kind, day) ||
+		holds(&r.minting, func(i issue) string { return i.kind }, r.members[i], kind, day)
+}
+
+func holds[K comparable](c *cache[K], kindOf func(K) string, m *member, kind string, day int) bool {
+	if signets := c.signets.Load(); signets != nil {
+		for k, s := range *signets {
+			if kindOf(k) == kind && s.member == m && s.day == day {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // ID is the public name of the i-th secret.
@@ -29,13 +42,19 @@ func (r *Ring) ID(i int) string { return r.members[i].id }
 
 // ContentKey is the A256GCM key of a kind and day under the i-th secret.
 func (r *Ring) ContentKey(i int, kind string, day int) []byte {
-	return r.keysOf(keyName{r.members[i], kind, day}).content
+	return r.contentKey(r.members[i], kind, day)
 }
 
 // SigningKey is what the i-th secret signs a profile with.
 func (r *Ring) SigningKey(i int, p Profile, day int) any {
-	m := r.members[i]
-	return signingKey(p, m, r.keysOf(keyName{m, p.Kind, day}))
+	switch m := r.members[i]; p.Sign {
+	case EdDSA:
+		return m.ed25519
+	case ES256:
+		return m.es256
+	default:
+		return r.macKey(m, p.Kind, day)
+	}
 }
 
 // PublicKey is what verifies the signatures of the i-th secret.
@@ -54,14 +73,27 @@ func (r *Ring) Inner(i int, p Profile) string { return p.inner(r.members[i]) }
 
 // Derive is the key derivation of the ring.
 func Derive(secret []byte, use, issuer string, size int) []byte {
-	return derive(secret, use, issuer, size)
+	return derive(extract(secret), use, issuer, size)
 }
 
 // Today numbers the days since 1970.
 var Today = today
 
-// Sign and Verify are the two halves of the signed profiles, under a member
-// with the given Ed25519 key and keys of the given HMAC key.
+// Sign is the inner half of the signed profiles, under a member with the given
+// Ed25519 key or with the given HMAC key.
 func Sign(p Profile, private ed25519.PrivateKey, mac, payload []byte) ([]byte, error) {
-	return sign(p, &member{ed25519: private}, keys{mac: mac}, payload)
+	m := &member{ed25519: private}
+	s := &signet{
+		inner:     append(appendEncoded(nil, []byte(p.inner(m))), '.'),
+		signature: signatureOf(p.Sign, m, func() []byte { return mac }),
+	}
+	var d desk
+	err := s.sign(&d, payload)
+	return d.text, err
 }
+
+// AppendEncoded and AppendDecoded are the base64url of this package.
+var (
+	AppendEncoded = appendEncoded
+	AppendDecoded = appendDecoded
+)

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -80,7 +81,7 @@ func mustRefuse(t testing.TB, r *jose.Ring, p jose.Profile, token string, want e
 	switch payload, err := r.Open(p, token, now); {
 	case err == nil:
 		t.Errorf("%s: opened %q as %q", name(p), token, payload)
-	case want != nil && err != want:
+	case want != nil && !errors.Is(err, want):
 		t.Errorf("%s: Open = %v, want %v, of %q", name(p), err, want, token)
 	case payload != nil:
 		t.Errorf("%s: payload %q beside the error %v", name(p), payload, err)

@@ -28,7 +28,11 @@ func (r *Ring) JWKS(alg Algorithm) ([]byte, error) {
 }
 
 func publicKey(m *member, alg Algorithm) (jwk.Key, error) {
-	key, err := jwk.FromRaw(verificationKey(Profile{Sign: alg}, m, keys{}))
+	var public any = m.ed25519.Public()
+	if alg == ES256 {
+		public = &m.es256.PublicKey
+	}
+	key, err := jwk.FromRaw(public)
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,6 @@
 package jose
 
-import (
-	"strconv"
-	"strings"
-	"time"
-)
+import "time"
 
 // Algorithm is a JWS algorithm of RFC 7518 §3.1 or RFC 8037 §3.1, or None for
 // an artifact that is sealed only.
@@ -64,14 +60,4 @@ func (p Profile) inner(m *member) string {
 		return `{"alg":"HS256","typ":"` + p.Type + `"}`
 	}
 	return `{"alg":"` + string(p.Sign) + `","kid":"` + m.id + `","typ":"` + p.Type + `"}`
-}
-
-// kid names a member of the ring and a day: "<ring id>.<day>".
-func kid(m *member, day int) string { return m.id + "." + strconv.Itoa(day) }
-
-// parseKid is the inverse of kid and accepts exactly what kid writes.
-func parseKid(s string) (id string, day int, ok bool) {
-	id, digits, found := strings.Cut(s, ".")
-	day, err := strconv.Atoi(digits)
-	return id, day, found && err == nil && strconv.Itoa(day) == digits
 }

@@ -23,7 +23,7 @@ const SecretSize = 32
 
 // documentedSecret stands in the documentation as an example. Whoever copies
 // it has a key ring that the whole world holds.
-const documentedSecret = "Zm9yLWRvY3VtZW50YXRpb24tb25seS0tLWRvLW5vdC0"
+const documentedSecret = "Zm9yLWRvY3VtZW50YXRpb24tb25seS0tLWRvLW5vdC0" //nolint:gosec // refused, never used
 
 // Secret is the root of one generation of keys. It never prints itself. The
 // bytes are behind a function because fmt looks into the unexported fields of a
@@ -94,17 +94,18 @@ func parseSecret(s string) ([]byte, error) {
 	return b, nil
 }
 
-// Ring holds the keys of one deployment. It is immutable and safe for
-// concurrent use; a reload builds a new one.
+// Ring holds the keys of one deployment. It is immutable but for its caches and
+// safe for concurrent use; a reload builds a new one.
 type Ring struct {
 	issuer  string
 	members []*member
-	derived cache
+	minting cache[issue]
+	opening cache[letterhead]
 }
 
 // member is one secret of the ring with what does not change by the day.
 type member struct {
-	secret  []byte
+	root    []byte // extracted from the secret (RFC 5869 §2.2)
 	id      string // public name of the secret: the first half of a kid
 	ed25519 ed25519.PrivateKey
 	es256   *ecdsa.PrivateKey
@@ -134,15 +135,16 @@ func NewRing(issuer string, secrets []Secret) (*Ring, error) {
 }
 
 func newMember(issuer string, secret []byte) (*member, error) {
-	id := base64.RawURLEncoding.EncodeToString(derive(secret, "id", issuer, 6))
-	es256, err := ecdsaKey(derive(secret, "sign/ES256", issuer, 48))
+	root := extract(secret)
+	id := base64.RawURLEncoding.EncodeToString(derive(root, "id", issuer, 6))
+	es256, err := ecdsaKey(derive(root, "sign/ES256", issuer, 48))
 	if err != nil {
 		return nil, fmt.Errorf("deriving the ES256 key: %w", err)
 	}
 	return &member{
-		secret:  secret,
+		root:    root,
 		id:      id,
-		ed25519: ed25519.NewKeyFromSeed(derive(secret, "sign/EdDSA", issuer, ed25519.SeedSize)),
+		ed25519: ed25519.NewKeyFromSeed(derive(root, "sign/EdDSA", issuer, ed25519.SeedSize)),
 		es256:   es256,
 	}, nil
 }
@@ -162,7 +164,7 @@ func (r *Ring) member(id string) (*member, bool) {
 func (r *Ring) Fingerprint() string {
 	h := sha256.New()
 	for _, m := range r.members {
-		h.Write(derive(m.secret, "fingerprint", r.issuer, sha256.Size))
+		h.Write(derive(m.root, "fingerprint", r.issuer, sha256.Size))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
@@ -180,15 +182,25 @@ func (r *Ring) LogValue() slog.Value { return slog.StringValue("ring(" + r.Finge
 func (r *Ring) SharedKeys(use string) [][]byte {
 	keys := make([][]byte, len(r.members))
 	for i, m := range r.members {
-		keys[i] = derive(m.secret, "shared/"+use, r.issuer, 32)
+		keys[i] = derive(m.root, "shared/"+use, r.issuer, 32)
 	}
 	return keys
 }
 
-// derive is the one place where keys come from. use holds no newline and the
-// issuer stands last, so two different uses cannot have the same info.
-func derive(secret []byte, use, issuer string, size int) []byte {
-	key, err := hkdf.Key(sha256.New, secret, nil, "mcp-oauth-server/v1\n"+use+"\n"+issuer, size)
+// extract is the first half of HKDF, done once for each secret.
+func extract(secret []byte) []byte {
+	root, err := hkdf.Extract(sha256.New, secret, nil)
+	if err != nil {
+		panic("jose: hkdf: " + err.Error()) // only where FIPS 140 forbids a short secret
+	}
+	return root
+}
+
+// derive is the one place where keys come from: the second half of HKDF. use
+// holds no newline and the issuer stands last, so two different uses cannot have
+// the same info.
+func derive(root []byte, use, issuer string, size int) []byte {
+	key, err := hkdf.Expand(sha256.New, root, "mcp-oauth-server/v1\n"+use+"\n"+issuer, size)
 	if err != nil {
 		panic("jose: hkdf: " + err.Error()) // only for sizes above 8,160 bytes
 	}

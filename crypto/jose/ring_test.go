@@ -191,7 +191,7 @@ func TestNothingPrintsKeys(t *testing.T) {
 		ring       *jose.Ring
 	}
 	var out bytes.Buffer
-	for _, v := range []any{secrets[0], &secrets[0], secrets, r, *(&config{secrets, secrets[0], r}), map[string]any{"k": secrets[0]}} {
+	for _, v := range []any{secrets[0], &secrets[0], secrets, r, config{secrets, secrets[0], r}, map[string]any{"k": secrets[0]}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b"} {
 			fmt.Fprintf(&out, verb+"\n", v)
 		}
@@ -233,6 +233,107 @@ func TestCacheIsBounded(t *testing.T) {
 	mustRefuse(t, r, forever, forged, jose.ErrForged, noon)
 	if r.Holds(0, forever.Kind, 7) || r.Cached() != before {
 		t.Error("a forged token put keys into the cache")
+	}
+}
+
+// Forged tokens are refused under headers that are kept and under those that are
+// not, and put nothing into the cache, be their day the likeliest there is.
+func TestForgeriesAreNotKept(t *testing.T) {
+	r := newRing(t, issuer, secretA, secretB)
+	for _, p := range profiles {
+		for i := range 2 {
+			for _, day := range []int{-1, 0, 1} {
+				forged := craft(t, r.Outer(i, p, jose.Today(noon)+day), make([]byte, 32), []byte("x"))
+				mustRefuse(t, r, p, forged, jose.ErrForged, noon)
+			}
+		}
+	}
+	if r.Cached() != 0 {
+		t.Errorf("%d headers are kept of forgeries", r.Cached())
+	}
+	for _, p := range profiles { // sealed with the right key, signed with none
+		if p.Sign != jose.None {
+			day := jose.Today(noon)
+			mustRefuse(t, r, p, craft(t, r.Outer(0, p, day), r.ContentKey(0, p.Kind, day), []byte("x.y.z")), jose.ErrMalformed, noon)
+		}
+	}
+	if r.Cached() != 0 {
+		t.Errorf("%d headers are kept of what was not signed", r.Cached())
+	}
+	for _, p := range profiles {
+		genuine(t, r, p)
+		forged := craft(t, r.Outer(0, p, jose.Today(noon)), make([]byte, 32), []byte("x"))
+		mustRefuse(t, r, p, forged, jose.ErrForged, noon)
+	}
+	if r.Cached() != len(profiles) {
+		t.Errorf("%d headers are kept of %d", r.Cached(), len(profiles))
+	}
+}
+
+// A header that is kept opens only on the days of its kind.
+func TestKeptHeadersGrowOld(t *testing.T) {
+	r := newRing(t, issuer, secretA)
+	for _, p := range profiles {
+		token := genuine(t, r, p)
+		for days := range 5 {
+			later := noon.AddDate(0, 0, days)
+			if p.Days == jose.AnyDay || days <= p.Days {
+				mustOpen(t, r, p, token, `{"sub":"alice"}`, later)
+			} else {
+				mustRefuse(t, r, p, token, jose.ErrUnknownKey, later)
+			}
+		}
+		mustRefuse(t, r, p, token, jose.ErrUnknownKey, noon.AddDate(0, 0, -2))
+	}
+}
+
+// The payload is appended to what is there, and what is there is not touched,
+// also when the token is refused.
+func TestAppendOpen(t *testing.T) {
+	r := newRing(t, issuer, secretA)
+	for _, p := range profiles {
+		token := seal(t, r, p, "payload", noon)
+		for _, room := range []int{0, 3, 200} {
+			dst := append(make([]byte, 0, len("here")+room), "here"...)
+			got, err := r.AppendOpen(dst, p, token, noon)
+			if err != nil || string(got) != "herepayload" {
+				t.Errorf("%s: %q, %v", name(p), got, err)
+			}
+			got, err = r.AppendOpen(dst, p, token[:len(token)-1]+"_", noon)
+			if err == nil || got != nil || string(dst) != "here" {
+				t.Errorf("%s: refused with %v and %q, %q", name(p), err, got, dst)
+			}
+		}
+	}
+}
+
+// What is returned is the caller's: later tokens do not write into it.
+func TestResultsAreNotShared(t *testing.T) {
+	r := newRing(t, issuer, secretA)
+	for _, p := range profiles {
+		payload := []byte("first payload")
+		first, err := r.Seal(p, payload, noon)
+		must(t, err)
+		copied := strings.Clone(first)
+		clear(payload)
+		opened, err := r.Open(p, first, noon)
+		must(t, err)
+		for range 20 {
+			mustOpen(t, r, p, seal(t, r, p, "another one..", noon), "another one..", noon)
+		}
+		if first != copied || string(opened) != "first payload" {
+			t.Errorf("%s: %q has become %q, %q", name(p), copied, first, opened)
+		}
+	}
+}
+
+// A payload larger than any artifact is sealed and opened all the same.
+func TestLargePayload(t *testing.T) {
+	r := newRing(t, issuer, secretA)
+	for _, p := range profiles {
+		p.Max = 1 << 20
+		payload := strings.Repeat("x", 100_000)
+		mustOpen(t, r, p, seal(t, r, p, payload, noon), payload, noon)
 	}
 }
 

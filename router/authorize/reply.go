@@ -49,7 +49,7 @@ func (a reply) url(parameters ...string) string {
 	separator := "?"
 	if i := strings.IndexByte(a.redirectURI, '?'); i >= 0 {
 		separator = "&"
-		if last := a.redirectURI[len(a.redirectURI)-1]; last == '?' || last == '&' {
+		if rest := a.redirectURI[i+1:]; rest == "" || strings.HasSuffix(rest, "&") {
 			separator = ""
 		}
 	}

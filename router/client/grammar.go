@@ -15,9 +15,6 @@ type redirect struct {
 	scheme, authority, path, query string
 }
 
-// web says whether the scheme is http or https.
-func (r redirect) web() bool { return r.scheme == "http" || r.scheme == "https" }
-
 // parseRedirect reads a redirect URI by a grammar that is narrower than RFC 3986
 // and written without net/url, so that the two can be compared. Errors complete
 // the sentence "the redirect URI …".

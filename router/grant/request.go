@@ -131,7 +131,8 @@ func (req request) checkGrant() error {
 // isVerifier checks the grammar of RFC 7636 §4.1.
 func isVerifier(s string) bool {
 	return len(s) >= 43 && len(s) <= 128 && !strings.ContainsFunc(s, func(c rune) bool {
-		return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("-._~", c))
+		alphanumeric := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		return !alphanumeric && !strings.ContainsRune("-._~", c)
 	})
 }
 

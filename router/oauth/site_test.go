@@ -85,11 +85,15 @@ func TestResourceIsCanonical(t *testing.T) {
 		{public, "https://mcp.example.com.evil/sse", ""},
 		{public, "http://mcp.example.com/sse", ""},
 		{public, "http://localhost:8080/sse", ""},
-		{public, "/sse", ""}, {public, "", ""}, {public, "sse", ""}, {public, "://", ""},
+		{public, "/sse", ""},
+		{public, "", ""},
+		{public, "sse", ""},
+		{public, "://", ""},
 		{local, "http://localhost:8080/sse", "http://localhost:8080/sse"},
 		{local, "http://127.0.0.1:8080/mcp", "http://127.0.0.1:8080/mcp"},
 		{local, "http://[::1]:8080/sse", "http://[::1]:8080/sse"},
-		{local, "http://localhost:9090/sse", ""}, {local, "http://localhost/sse", ""},
+		{local, "http://localhost:9090/sse", ""},
+		{local, "http://localhost/sse", ""},
 	} {
 		if got, ok := c.site.Resource(c.raw); got != c.want || ok != (c.want != "") {
 			t.Errorf("Resource(%q) = %q, %v, want %q", c.raw, got, ok, c.want)
@@ -124,9 +128,15 @@ func TestOwns(t *testing.T) {
 		scheme, host string
 		want         bool
 	}{
-		{public, "https", "mcp.example.com", true}, {public, "HTTPS", "MCP.example.com:443", true},
-		{public, "https", "mcp.example.com:8443", false}, {public, "http", "mcp.example.com", false}, {public, "https", "x.mcp.example.com", false},
-		{local, "http", "127.0.0.1:8080", true}, {local, "http", "[::1]:8080", true}, {local, "http", "localhost", false}, {local, "https", "localhost:8080", false},
+		{public, "https", "mcp.example.com", true},
+		{public, "HTTPS", "MCP.example.com:443", true},
+		{public, "https", "mcp.example.com:8443", false},
+		{public, "http", "mcp.example.com", false},
+		{public, "https", "x.mcp.example.com", false},
+		{local, "http", "127.0.0.1:8080", true},
+		{local, "http", "[::1]:8080", true},
+		{local, "http", "localhost", false},
+		{local, "https", "localhost:8080", false},
 	} {
 		if got := c.site.Owns(c.scheme, c.host); got != c.want {
 			t.Errorf("Owns(%s, %s) = %v", c.scheme, c.host, got)

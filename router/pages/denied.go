@@ -28,6 +28,6 @@ func (s *Set) Denied(ctx *fasthttp.RequestCtx, d Denied) {
 			// Back is exempt from the template's own list of schemes, which does
 			// not know cursor: or vscode:. It is still escaped as an attribute.
 			Back template.URL
-		}{d, s.Provider, s.requestID(ctx), template.URL(d.Return)},
+		}{d, s.Provider, s.requestID(ctx), template.URL(d.Return)}, //nolint:gosec // G203: see Back
 	})
 }

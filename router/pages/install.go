@@ -66,7 +66,7 @@ func cursor(resource string) install {
 	config := base64.StdEncoding.EncodeToString([]byte(encode(entry{URL: resource})))
 	return install{
 		Name:     "Cursor",
-		Link:     template.URL("cursor://anysphere.cursor-deeplink/mcp/install?name=" + serverName + "&config=" + url.QueryEscape(config)),
+		Link:     template.URL("cursor://anysphere.cursor-deeplink/mcp/install?name=" + serverName + "&config=" + url.QueryEscape(config)), //nolint:gosec // G203: made of our own words and escaped
 		LinkText: "Add to Cursor",
 		Steps: []step{{
 			"Or paste this into ~/.cursor/mcp.json, or .cursor/mcp.json of a project:",
@@ -80,7 +80,7 @@ func vscode(resource string) install {
 	server := encode(entry{Name: serverName, Type: "http", URL: resource})
 	return install{
 		Name:     "VS Code",
-		Link:     template.URL("vscode:mcp/install?" + url.QueryEscape(server)),
+		Link:     template.URL("vscode:mcp/install?" + url.QueryEscape(server)), //nolint:gosec // G203: made of our own words and escaped
 		LinkText: "Add to VS Code",
 		Steps: []step{
 			{"Or in a terminal:", "code --add-mcp '" + server + "'"},

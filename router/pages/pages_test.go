@@ -185,8 +185,18 @@ func TestContrast(t *testing.T) {
 			colours[m[1]] = m[2]
 		}
 		for _, pair := range [][2]string{
-			{"text", "page"}, {"text", "card"}, {"text", "tint"}, {"text", "code"}, {"muted", "page"}, {"muted", "card"}, {"muted", "tint"},
-			{"accent", "page"}, {"accent", "card"}, {"on-accent", "accent"}, {"on-accent", "accent-strong"}, {"warn-text", "warn"},
+			{"text", "page"},
+			{"text", "card"},
+			{"text", "tint"},
+			{"text", "code"},
+			{"muted", "page"},
+			{"muted", "card"},
+			{"muted", "tint"},
+			{"accent", "page"},
+			{"accent", "card"},
+			{"on-accent", "accent"},
+			{"on-accent", "accent-strong"},
+			{"warn-text", "warn"},
 		} {
 			if ratio := contrast(t, colours[pair[0]], colours[pair[1]]); ratio < 4.5 {
 				t.Errorf("%s on %s: %.2f", pair[0], pair[1], ratio)

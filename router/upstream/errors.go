@@ -52,7 +52,7 @@ func at(step string, err error) error {
 // asUnavailable turns any fault into "try again later": a discovery document or a key set that cannot be used says
 // nothing about the user who is logging in.
 func asUnavailable(step string, err error) error {
-	f := at(step, err).(*fault)
+	f, _ := errors.AsType[*fault](at(step, err)) // at makes nothing else
 	f.kind = ErrUnavailable
 	return f
 }

@@ -57,7 +57,7 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	default:
 		// A slow provider must not collect our goroutines: with the cap reached, waiting longer helps nobody.
 		if request.Body != nil {
-			request.Body.Close()
+			request.Body.Close() //nolint:errcheck // never sent
 		}
 		return nil, unavailable("%d calls are already waiting for it", cap(t.slots))
 	}
@@ -67,7 +67,7 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, unavailable("%s", networkReason(err))
 	}
-	defer response.Body.Close()
+	defer response.Body.Close() //nolint:errcheck // what was needed is read
 	// The limit counts decompressed bytes: net/http has already undone gzip, so a compression bomb ends here too.
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
 	switch {
@@ -119,7 +119,7 @@ func (p *Provider) getJSON(ctx context.Context, address, accessToken string, doc
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
+	defer response.Body.Close() //nolint:errcheck // what was needed is read
 	if response.StatusCode != http.StatusOK {
 		return refused("it answers status %d", response.StatusCode)
 	}

@@ -40,7 +40,7 @@ type numberOrID string
 // UnmarshalJSON takes both forms and leaves anything else empty, which nobody accepts as a subject.
 func (n *numberOrID) UnmarshalJSON(raw []byte) error {
 	*n = ""
-	switch jsontext.Value(raw).Kind() {
+	switch jsontext.Value(raw).Kind() { //nolint:exhaustive // the other kinds are the comment's "anything else"
 	case '"':
 		return json.Unmarshal(raw, (*string)(n))
 	case '0':

@@ -194,6 +194,6 @@ func listenOn(ctx context.Context, host, port string) (net.Listener, error) {
 
 func closeAll(listeners []net.Listener) {
 	for _, l := range listeners {
-		l.Close()
+		l.Close() //nolint:errcheck // nobody is left to tell
 	}
 }

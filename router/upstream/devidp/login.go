@@ -50,7 +50,7 @@ func (p *loginPage) register(mux *http.ServeMux) {
 	mux.Handle("POST "+loginPath, ownPage.Handler(http.HandlerFunc(p.submit)))
 	mux.HandleFunc("GET "+stylePath, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/css; charset=utf-8")
-		w.Write(style)
+		w.Write(style) //nolint:errcheck // the browser has gone
 	})
 }
 
@@ -120,6 +120,7 @@ func (p *loginPage) session(r *http.Request) session {
 func (p *loginPage) remember(w http.ResponseWriter, s session) {
 	id := rand.Text()
 	p.storage.sessions.put(id, s)
+	//nolint:gosec // G124: the development provider is http on loopback, where no browser takes a Secure cookie
 	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: int(sessionLifetime.Seconds())})
 }
 
@@ -140,5 +141,5 @@ func (p *loginPage) render(w http.ResponseWriter, status int, name string, view 
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	w.Write(page.Bytes())
+	w.Write(page.Bytes()) //nolint:errcheck // the browser has gone
 }

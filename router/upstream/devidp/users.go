@@ -12,7 +12,7 @@ import (
 // protect nothing, and the provider listens on loopback only.
 const (
 	clientID     = "mcp-oauth-server-dev"
-	clientSecret = "mcp-oauth-server-dev-secret"
+	clientSecret = "mcp-oauth-server-dev-secret" //nolint:gosec // G101: public on purpose
 )
 
 const tokenLifetime = 5 * time.Minute // of ID and access tokens

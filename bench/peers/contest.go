@@ -1,0 +1,158 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// contestant is a server that takes part in a comparison.
+type contestant struct {
+	name string
+	work string // what one request costs it, in words
+	path string // of the endpoint
+	// start runs it and says how to make requests.
+	start func(*lab) (*target, error)
+}
+
+// target is a running contestant.
+type target struct {
+	*process
+	path    string
+	prepare func(n int) ([]string, error)
+}
+
+// goPeer is a server of this program.
+func goPeer(name string) func(*lab) (*target, error) {
+	return func(l *lab) (*target, error) {
+		return l.peer(name, func(addr, admin string) []string { return []string{l.self, "serve", name, addr, admin} })
+	}
+}
+
+// nodePeer is a server of node/.
+func nodePeer(script string) func(*lab) (*target, error) {
+	return func(l *lab) (*target, error) {
+		return l.peer(script, func(addr, admin string) []string {
+			return []string{"node", filepath.Join(l.source, "node", script+".mjs"), addr, admin}
+		})
+	}
+}
+
+func (l *lab) peer(name string, command func(addr, admin string) []string) (*target, error) {
+	addr, admin, err := freeAddresses()
+	if err != nil {
+		return nil, err
+	}
+	env := append(os.Environ(), "NODE_ENV=production")
+	p, err := l.launch(name, addr, admin, env, command(addr.String(), admin.String())...)
+	if err != nil {
+		return nil, err
+	}
+	return &target{process: p, prepare: p.prepared}, nil
+}
+
+// measures are what the windows of one contestant gave, a value for each round.
+type measures struct {
+	name, work                        string
+	perSecond, busy, micros, p50, p99 []float64
+	memory                            float64 // MiB, after the last window
+}
+
+// median of the rounds.
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	switch n := len(sorted); {
+	case n == 0:
+		return 0
+	case n%2 == 1:
+		return sorted[n/2]
+	default:
+		return (sorted[n/2-1] + sorted[n/2]) / 2
+	}
+}
+
+// course is what all contestants of a comparison run over.
+type course struct {
+	contestants []contestant
+	// requests makes n of them from what the target prepared.
+	requests func(t *target, n int) ([]request, error)
+	once     bool
+	expect   string
+}
+
+// contest runs the rounds: in each, every contestant has one window, so that a
+// slow spell of the machine meets all of them. The first round warms up and does
+// not count.
+func (l *lab) contest(c course) ([]*measures, error) {
+	defer l.stopAll()
+	targets := make([]*target, len(c.contestants))
+	table := make([]*measures, len(c.contestants))
+	for i, k := range c.contestants {
+		t, err := k.start(l)
+		if err != nil {
+			return nil, err
+		}
+		t.path = k.path
+		targets[i], table[i] = t, &measures{name: k.name, work: k.work}
+	}
+	for round := range l.rounds + 1 {
+		for i, t := range targets {
+			if err := l.round(c, t, table[i], round == 0); err != nil {
+				return nil, fmt.Errorf("%s: %w", table[i].name, err)
+			}
+		}
+	}
+	return table, nil
+}
+
+// warmUp is how many requests the first round has ready at least.
+const warmUp = 2000
+
+// round is one window of one contestant.
+func (l *lab) round(c course, t *target, m *measures, warming bool) error {
+	n := warmUp
+	if c.once && !warming { // as many codes as it may need, and some more
+		n = warmUp + int(1.3*slices.Max(m.perSecond)*l.time.Seconds())
+	}
+	requests, err := c.requests(t, n)
+	if err != nil {
+		return err
+	}
+	got, used, err := l.drive(t.process, window{
+		addr: t.addr, conns: l.conns, time: l.time, requests: requests, once: c.once, expect: c.expect,
+	})
+	if err != nil {
+		return err
+	}
+	if warming { // the rate is of use to the next round only
+		m.perSecond = []float64{got.perSecond()}
+		return nil
+	}
+	if len(m.busy) == 0 {
+		m.perSecond = nil
+	}
+	memory, err := t.memory()
+	m.memory = float64(memory) / (1 << 20)
+	m.perSecond = append(m.perSecond, got.perSecond())
+	m.busy = append(m.busy, used.Seconds()/got.elapsed.Seconds())
+	m.micros = append(m.micros, used.Seconds()*1e6/float64(max(got.done, 1)))
+	m.p50 = append(m.p50, got.quantile(0.50))
+	m.p99 = append(m.p99, got.quantile(0.99))
+	l.progress("%-28s %9.0f/s %7.1f us %6.2f ms p99", m.name, got.perSecond(), m.micros[len(m.micros)-1], got.quantile(0.99))
+	return err
+}
+
+// drive runs a window and measures the server's processor time in it.
+func (l *lab) drive(p *process, w window) (got outcome, used time.Duration, err error) {
+	before, err := p.cpu()
+	if err != nil {
+		return got, 0, err
+	}
+	if got, err = w.run(); err != nil {
+		return got, 0, err
+	}
+	after, err := p.cpu()
+	return got, after - before, err
+}
