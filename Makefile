@@ -1,6 +1,6 @@
 # make help says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench fuzz lint clean
+.PHONY: help build run test conformance bench fuzz lint clean
 
 FUZZTIME ?= 60s
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -27,6 +27,10 @@ test: ## install what the tests need, then run all of them with the race detecto
 	@go vet ./...
 	@echo "== go test"
 	@E2E=required go test -race -timeout 9m ./...
+
+conformance: ## run the official conformance suite against the product with its fixtures, alone and as two replicas
+	@bench/setup
+	E2E=required go test -count=1 -run '^TestConformance' -v ./bench/e2e
 
 bench: ## run the benchmarks of the token path
 	go test -run '^$$' -bench . -benchmem ./bench

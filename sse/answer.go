@@ -49,10 +49,14 @@ func broken(requestID string) []byte {
 	return text
 }
 
-// notAllowed answers 405.
-func (v *visit) notAllowed(allow, description string) {
+// notAllowed answers 405, which is no fault: clients try a GET, and take this for
+// "no". It has no body. Clients cancel a body they do not read, and one HTTP
+// library then tears down the connection, on which the next call may be waiting
+// already.
+func (v *visit) notAllowed(allow string) {
 	v.http.Response.Header.Set(fasthttp.HeaderAllow, allow)
-	v.problem(fasthttp.StatusMethodNotAllowed, "method_not_allowed", description)
+	v.http.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
+	v.http.SetStatusCode(fasthttp.StatusMethodNotAllowed)
 }
 
 // busy answers 429 or 503 and says when to come again.

@@ -86,7 +86,7 @@ func (e *Endpoint) enter(d door, v *visit) bool {
 		d.preflight(v)
 		return false
 	case !slices.Contains(d.methods, string(ctx.Method())):
-		v.notAllowed(d.allow, "this path does not know the method")
+		v.notAllowed(d.allow)
 		return false
 	}
 	refusal := bearer.InQuery()

@@ -23,7 +23,7 @@ const reconnectTime = "250"
 // clients send it when they reconnect, and hang for ever on a 405.
 func (e *Endpoint) openStream(v *visit) {
 	if !e.Legacy || v.header(sessionHeader).Count > 0 || isModern(v.header("MCP-Protocol-Version").Value) {
-		v.notAllowed("POST", "there is no GET stream in this transport; send messages by POST")
+		v.notAllowed("POST") // there is no GET stream in this transport
 		return
 	}
 	route, ok := v.route()

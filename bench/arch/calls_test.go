@@ -28,7 +28,10 @@ var forbidden = []struct {
 		".",                           // main hands out the clock
 		"router/upstream/upstream.go", // the default of a constructor
 		"router/upstream/devidp",      // a development provider with no state worth a clock
-		"sse/stream.go",               // write deadlines are in the network's time
+		"sse/writer.go",               // write deadlines are in the network's time
+		"sse/relay/link.go",           // how long a connection is silent is measured, not compared with a date
+		"tools/client.go",             // the time limit of a handler is a timer's
+		"sse/mcp/talk.go",             // the default of an optional clock
 		"sse/pulse.go",                // so are the deadlines of contexts
 		"router/record.go",            // how long a request took, from fasthttp's own time
 	}},
