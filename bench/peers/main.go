@@ -5,7 +5,8 @@
 //	call.go     tools/call with a bearer token
 //	garbage.go  good requests while half of the load is garbage
 //	stream.go   idle event streams
-//	growth.go   how cost grows with connections, users, streams and replicas (-growth)
+//	growth.go   how cost grows with connections, users, streams and time (-growth);
+//	            replicas.go with replicas behind nginx
 //
 // One core is the servers', another one the load's. A contest starts all its
 // servers (contest.go, process.go) and gives each a short window in turn, round
