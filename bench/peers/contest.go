@@ -104,6 +104,7 @@ func (l *lab) contest(c course) ([]*measures, error) {
 			}
 		}
 	}
+	l.idleHands(table)
 	return table, nil
 }
 

@@ -47,6 +47,20 @@ func thousands(n int) string {
 	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
 }
 
+// busyEnough is the share of its core below which a server had to wait for
+// something else than its own work.
+const busyEnough = 0.85
+
+// idleHands warns of a run on a machine that had other things to do: the load
+// generator or somebody else was the limit, not the servers.
+func (l *lab) idleHands(table []*measures) {
+	for _, m := range table {
+		if busy := median(m.busy); busy < busyEnough {
+			l.progress("warning: %s could use only %.0f %% of its core; repeat this on an idle machine", m.name, 100*busy)
+		}
+	}
+}
+
 // contestSection shows what the rounds gave, as medians.
 func contestSection(title, note string, table []*measures) section {
 	s := section{title: title, note: note, header: []string{
