@@ -57,7 +57,7 @@ func (l *lab) peer(name string, command func(addr, admin string) []string) (*tar
 type measures struct {
 	name, work                        string
 	perSecond, busy, micros, p50, p99 []float64
-	memory                            float64 // MiB, after the last window
+	memory                            float64 // MB, after the last window
 }
 
 // median of the rounds.
@@ -135,7 +135,7 @@ func (l *lab) round(c course, t *target, m *measures, warming bool) error {
 		m.perSecond = nil
 	}
 	memory, err := t.memory()
-	m.memory = float64(memory) / (1 << 20)
+	m.memory = float64(memory) / megabyte
 	m.perSecond = append(m.perSecond, got.perSecond())
 	m.busy = append(m.busy, used.Seconds()/got.elapsed.Seconds())
 	m.micros = append(m.micros, used.Seconds()*1e6/float64(max(got.done, 1)))

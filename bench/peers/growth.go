@@ -136,7 +136,7 @@ func (l *lab) growUsers() (section, error) {
 	s := section{
 		title:  "More users",
 		note:   "Each user has a token, and they take turns: with more tokens than the cache of verified ones holds, each call opens its token.",
-		header: append([]string{"users"}, append(slices.Clone(steadyHeader), "RSS MiB")...),
+		header: append([]string{"users"}, append(slices.Clone(steadyHeader), "RSS MB")...),
 	}
 	for _, n := range growingUsers {
 		err := l.with(callLoad, func(t *target) error {
@@ -145,7 +145,7 @@ func (l *lab) growUsers() (section, error) {
 				return fmt.Errorf("%d users: %w", n, err)
 			}
 			memory, err := t.memory()
-			s.rows = append(s.rows, append(append([]string{thousands(n)}, got.cells()...), number(float64(memory)/(1<<20))))
+			s.rows = append(s.rows, append(append([]string{thousands(n)}, got.cells()...), number(float64(memory)/megabyte)))
 			l.progress("%d users: %.0f/s", n, got.perSecond())
 			return err
 		})
@@ -173,7 +173,7 @@ func (l *lab) soak(length time.Duration) (section, error) {
 	s := section{
 		title:  "A steady load",
 		note:   "Tool calls of 2,000 users and one-time codes in turn, one server, " + length.String() + " in all.",
-		header: []string{"minute", "tools/call per second", "POST /token per second", "RSS MiB"},
+		header: []string{"minute", "tools/call per second", "POST /token per second", "RSS MB"},
 	}
 	defer l.stopAll()
 	o, err := l.startOurs()
@@ -198,9 +198,9 @@ func (l *lab) soak(length time.Duration) (section, error) {
 		}
 		s.rows = append(s.rows, []string{
 			fmt.Sprintf("%.1f", time.Since(start).Minutes()),
-			number(call.perSecond()), number(token.perSecond()), number(float64(memory) / (1 << 20)),
+			number(call.perSecond()), number(token.perSecond()), number(float64(memory) / megabyte),
 		})
-		l.progress("%v: %.1f MiB", time.Since(start).Round(time.Second), float64(memory)/(1<<20))
+		l.progress("%v: %.1f MB", time.Since(start).Round(time.Second), float64(memory)/megabyte)
 	}
 	s.rows = thin(s.rows, 12)
 	return s, nil

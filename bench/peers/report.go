@@ -64,7 +64,7 @@ func (l *lab) idleHands(table []*measures) {
 // contestSection shows what the rounds gave, as medians.
 func contestSection(title, note string, table []*measures) section {
 	s := section{title: title, note: note, header: []string{
-		"server", "req/s", "ours is", "core used", "CPU us/req", "p50 ms", "p99 ms", "RSS MiB", "work of a request"}}
+		"server", "req/s", "ours is", "core used", "CPU us/req", "p50 ms", "p99 ms", "RSS MB", "work of a request"}}
 	for _, m := range table {
 		s.rows = append(s.rows, []string{
 			m.name, number(median(m.perSecond)), number(faster(table, m.name)) + "x",
@@ -76,7 +76,7 @@ func contestSection(title, note string, table []*measures) section {
 
 func streamSection(title string, table []*idle) section {
 	s := section{title: title, header: []string{
-		"server", "streams", "KiB each", "RSS MiB", "goroutines each", "core while idle", "CPU us to open", "closed peers noticed", "what it holds"}}
+		"server", "streams", "KiB each", "RSS MB", "goroutines each", "core while idle", "CPU us to open", "closed peers noticed", "what it holds"}}
 	for _, r := range table {
 		notice := fmt.Sprintf("%.2f s", r.notice.Seconds())
 		if r.notice >= noticeLimit {
@@ -93,7 +93,7 @@ func siegeSection(s *siege) section {
 	return section{
 		title:  "Half of it garbage",
 		note:   "A bad request after every good one, over the same connections. The bad tokens, in turn: " + s.kinds + ".",
-		header: []string{"load", "good req/s", "p99 of good ms", "RSS MiB"},
+		header: []string{"load", "good req/s", "p99 of good ms", "RSS MB"},
 		rows: [][]string{
 			{"good requests only", number(median(s.calmRate)), number(median(s.calm)), number(s.before)},
 			{"50 % garbage", number(median(s.rate)), number(median(s.under)), number(s.memory)},

@@ -37,7 +37,7 @@ type idle struct {
 	name, work string
 	streams    int
 	perStream  float64       // KiB of resident memory more than without streams
-	resident   float64       // MiB in all
+	resident   float64       // MB in all
 	goroutines float64       // per stream
 	cpu        float64       // of a core
 	opening    float64       // microseconds of processor time to open one
@@ -93,7 +93,7 @@ func (l *lab) idle(k contestant, session bool, n int) (*idle, error) {
 	row := &idle{
 		name: k.name, work: k.work, streams: len(crowd.conns),
 		perStream:  (after.memory - before.memory) / 1024 / float64(n),
-		resident:   after.memory / (1 << 20),
+		resident:   after.memory / megabyte,
 		goroutines: (after.goroutines - before.goroutines) / float64(n),
 		opening:    (opened - before.cpu).Seconds() * 1e6 / float64(n),
 	}
@@ -101,7 +101,7 @@ func (l *lab) idle(k contestant, session bool, n int) (*idle, error) {
 		return nil, err
 	}
 	row.notice, err = crowd.noticed(n / 2)
-	l.progress("%-28s %d streams %6.2f KiB each, %5.1f MiB in all, %.2f goroutines each, %4.1f %% of a core, gone after %v",
+	l.progress("%-28s %d streams %6.2f KiB each, %5.1f MB in all, %.2f goroutines each, %4.1f %% of a core, gone after %v",
 		row.name, row.streams, row.perStream, row.resident, row.goroutines, 100*row.cpu, row.notice.Round(time.Millisecond))
 	return row, err
 }
