@@ -58,7 +58,7 @@ func a256gcm(key []byte) cipher.AEAD {
 // desk is the room to work on one token.
 type desk struct {
 	iv        [ivChars]byte // room for either spelling
-	text      []byte // the sealed bytes, in place of them the opened ones
+	text      []byte        // the sealed bytes, in place of them the opened ones
 	signature []byte
 	token     []byte
 }
