@@ -4,7 +4,7 @@
 //	token.go    POST /token, the authorization code grant with one-time codes
 //	call.go     tools/call with a bearer token
 //	garbage.go  good requests while half of the load is garbage
-//	stream.go   idle event streams
+//	stream.go   idle event streams, and crowd.go, their clients
 //	growth.go   how cost grows with connections, users, streams and time (-growth);
 //	            replicas.go with replicas behind nginx
 //
