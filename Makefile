@@ -1,6 +1,6 @@
 # make help says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help build run test conformance bench fuzz lint clean
+.PHONY: help build run test conformance bench bench-peers fuzz lint clean
 
 FUZZTIME ?= 60s
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -34,6 +34,10 @@ conformance: ## run the official conformance suite against the product with its 
 
 bench: ## run the benchmarks of the token path
 	go test -run '^$$' -bench . -benchmem ./bench
+
+bench-peers: ## measure the server beside others that do the same work (9 minutes, two idle cores); ARGS=-help for more
+	@bench/peers/setup
+	@cd bench/peers && bin=$$(mktemp -d) && trap 'rm -rf "$$bin"' EXIT && go build -o "$$bin/peers" . && "$$bin/peers" $(ARGS)
 
 fuzz: ## run every fuzz target for FUZZTIME (default 60s)
 	@grep -rn --include='*_test.go' --exclude-dir=node_modules -o '^func Fuzz[A-Za-z0-9_]*' . | \

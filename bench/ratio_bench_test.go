@@ -85,13 +85,14 @@ func ratios(b *testing.B) []ratio {
 		{"AccessHS256", 1.5, accessHS256, floorHS256},
 		{"Code", 1.5, code, floorCode},
 	} {
-		theirs := letter{r.name, func() (string, error) { return r.floor.mint(), nil }, r.floor.open}
+		theirs := r.floor.letter()
 		sameSize(b, r.ours, theirs)
 		rows = append(rows,
 			ratio{"Mint" + r.name, "x-floor", r.must, 1, mints(b, r.ours), mints(b, theirs)},
 			ratio{"Open" + r.name, "x-floor", r.must, 1, opens(b, r.ours), opens(b, theirs)})
 	}
 	return append(rows,
+		ratio{"RefuseForgedFloor", "x-floor", 1.5, 1, refuses(b, access, forged(b, access)), refuses(b, floorEdDSA.letter(), forged(b, floorEdDSA.letter()))},
 		ratio{"RefuseForged", "%-of-open", 2, 100, refuses(b, access, forged(b, access)), opens(b, access)},
 		ratio{"RefuseForeign", "%-of-open", 2, 100, refuses(b, access, mustMint(b, letters(newVault(b))[4])), opens(b, access)})
 }

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -56,8 +58,9 @@ func (l *lab) peer(name string, command func(addr, admin string) []string) (*tar
 // measures are what the windows of one contestant gave, a value for each round.
 type measures struct {
 	name, work                        string
+	rate                              float64 // of the last window, to know how many codes the next one needs
 	perSecond, busy, micros, p50, p99 []float64
-	memory                            float64 // MiB, after the last window
+	memory                            float64 // MB, after the last window
 }
 
 // median of the rounds.
@@ -97,44 +100,52 @@ func (l *lab) contest(c course) ([]*measures, error) {
 		t.path = k.path
 		targets[i], table[i] = t, &measures{name: k.name, work: k.work}
 	}
-	for round := range l.rounds + 1 {
+	warming := 1
+	if c.once { // the first only finds out how many codes a window takes
+		warming = 2
+	}
+	for round := range warming + l.rounds {
 		for i, t := range targets {
-			if err := l.round(c, t, table[i], round == 0); err != nil {
+			if err := l.round(c, t, table[i], round < warming); err != nil {
 				return nil, fmt.Errorf("%s: %w", table[i].name, err)
 			}
 		}
 	}
+	l.idleHands(table)
 	return table, nil
 }
 
-// warmUp is how many requests the first round has ready at least.
+// warmUp is how many requests a window has ready at least.
 const warmUp = 2000
 
 // round is one window of one contestant.
 func (l *lab) round(c course, t *target, m *measures, warming bool) error {
 	n := warmUp
-	if c.once && !warming { // as many codes as it may need, and some more
-		n = warmUp + int(1.3*slices.Max(m.perSecond)*l.time.Seconds())
+	if c.once { // as many codes as it may need, and some more
+		n += int(1.3 * m.rate * l.time.Seconds())
 	}
 	requests, err := c.requests(t, n)
 	if err != nil {
 		return err
 	}
+	profiled := l.profile(t.process, m.name, warming)
 	got, used, err := l.drive(t.process, window{
 		addr: t.addr, conns: l.conns, time: l.time, requests: requests, once: c.once, expect: c.expect,
 	})
-	if err != nil {
+	if err := errors.Join(err, <-profiled); err != nil {
 		return err
 	}
-	if warming { // the rate is of use to the next round only
-		m.perSecond = []float64{got.perSecond()}
+	m.rate = got.perSecond()
+	if warming {
 		return nil
 	}
-	if len(m.busy) == 0 {
-		m.perSecond = nil
-	}
+	return l.record(t, m, got, used)
+}
+
+// record adds a window to the measures.
+func (l *lab) record(t *target, m *measures, got outcome, used time.Duration) error {
 	memory, err := t.memory()
-	m.memory = float64(memory) / (1 << 20)
+	m.memory = float64(memory) / megabyte
 	m.perSecond = append(m.perSecond, got.perSecond())
 	m.busy = append(m.busy, used.Seconds()/got.elapsed.Seconds())
 	m.micros = append(m.micros, used.Seconds()*1e6/float64(max(got.done, 1)))
@@ -142,6 +153,24 @@ func (l *lab) round(c course, t *target, m *measures, warming bool) error {
 	m.p99 = append(m.p99, got.quantile(0.99))
 	l.progress("%-28s %9.0f/s %7.1f us %6.2f ms p99", m.name, got.perSecond(), m.micros[len(m.micros)-1], got.quantile(0.99))
 	return err
+}
+
+// profile takes a CPU profile of ours while a window runs, if it is asked for:
+// where a promise is missed, it says why. The last window's stays.
+func (l *lab) profile(p *process, name string, warming bool) <-chan error {
+	done := make(chan error, 1)
+	if l.profiles == "" || name != nameOurs || warming {
+		close(done)
+		return done
+	}
+	go func() {
+		profile, err := p.get("/debug/pprof/profile?seconds=" + strconv.Itoa(max(1, int(l.time.Seconds()))))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(l.profiles, "ours-"+port(p.addr)+".prof"), profile, 0o600)
+		}
+		done <- err
+	}()
+	return done
 }
 
 // drive runs a window and measures the server's processor time in it.

@@ -11,7 +11,7 @@ import (
 type siege struct {
 	calm, under    []float64 // p99 of good requests in milliseconds, per round
 	calmRate, rate []float64 // good requests per second
-	before, memory float64   // MiB of resident memory, without garbage and after it
+	before, memory float64   // MB of resident memory, without garbage and after it
 	kinds          string
 }
 
@@ -43,7 +43,7 @@ func (l *lab) besiege() (*siege, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.before = float64(memory) / (1 << 20)
+	s.before = float64(memory) / megabyte
 	for round := range l.rounds {
 		p99, rate, err := l.besiegeOnce(t, good)
 		if err != nil {
@@ -57,7 +57,7 @@ func (l *lab) besiege() (*siege, error) {
 		l.progress("p99 of good requests %.2f ms, with 50 %% garbage %.2f ms", s.calm[round], p99)
 	}
 	memory, err = t.memory()
-	s.memory = float64(memory) / (1 << 20)
+	s.memory = float64(memory) / megabyte
 	return s, err
 }
 

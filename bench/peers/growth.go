@@ -1,3 +1,219 @@
 package main
 
-func (l *lab) growth(f flags) ([]section, []must, error) { return nil, nil, nil }
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// The sizes that cost is followed over.
+var (
+	growingConns    = []int{1, 16, 256, 2000}
+	growingUsers    = []int{1, 100, 2_000, 20_000, 100_000}
+	growingStreams  = []int{1_000, 5_000, 10_000, 19_000}
+	growingReplicas = []int{1, 2, 3, 4}
+)
+
+// growth measures the product alone while one thing grows. It promises nothing:
+// the tables show whether processor time per request stays flat.
+func (l *lab) growth(f flags) ([]section, []must, error) {
+	if f.quick {
+		growingConns, growingUsers, growingStreams, growingReplicas = []int{1, 256}, []int{1, 20_000}, []int{500, 1_000}, []int{1, 2}
+		f.soak = min(f.soak, 20*time.Second)
+	}
+	var sections []section
+	for _, part := range []func() (section, error){
+		l.growConns, l.growUsers, l.growStreams, l.growReplicas, func() (section, error) { return l.soak(f.soak) },
+	} {
+		s, err := part()
+		if err != nil {
+			return sections, nil, err
+		}
+		sections = append(sections, s)
+	}
+	return sections, nil, nil
+}
+
+// load is one kind of request to the product.
+type load struct {
+	name     string
+	start    func(*lab) (*target, error)
+	path     string
+	requests func(t *target, n int) ([]request, error)
+	once     bool
+	expect   string
+}
+
+var (
+	callLoad  = load{"tools/call", oursCall, "/mcp", callRequests, false, "hello"}
+	tokenLoad = load{"POST /token", oursToken, "/token", tokenRequests, true, `"access_token"`}
+)
+
+// steady is what one window gave.
+type steady struct {
+	outcome
+	used time.Duration
+}
+
+func (s steady) cells() []string {
+	return []string{
+		number(s.perSecond()), number(s.used.Seconds() * 1e6 / float64(max(s.done, 1))),
+		number(s.quantile(0.50)), number(s.quantile(0.99)),
+	}
+}
+
+var steadyHeader = []string{"req/s", "CPU us/req", "p50 ms", "p99 ms"}
+
+// once runs a short window to warm up and then one that counts. n is how many
+// requests a load that repeats them has; one with codes gets as many as it needs.
+func (l *lab) once(d load, t *target, conns, n int, used func() (time.Duration, error)) (steady, error) {
+	var s steady
+	for _, length := range []time.Duration{l.time / 3, l.time} {
+		if d.once {
+			n = conns + warmUp + int(1.3*s.perSecondOr(5000)*length.Seconds())
+		}
+		requests, err := d.requests(t, n)
+		if err != nil {
+			return s, err
+		}
+		before, err := used()
+		if err != nil {
+			return s, err
+		}
+		w := window{addr: t.addr, conns: conns, time: length, requests: requests, once: d.once, expect: d.expect}
+		if s.outcome, err = w.run(); err != nil {
+			return s, err
+		}
+		after, err := used()
+		if err != nil {
+			return s, err
+		}
+		s.used = after - before
+	}
+	return s, nil
+}
+
+func (s steady) perSecondOr(guess float64) float64 {
+	if s.done == 0 {
+		return guess
+	}
+	return s.perSecond()
+}
+
+func (l *lab) growConns() (section, error) {
+	s := section{title: "More connections", header: append([]string{"request", "connections"}, steadyHeader...)}
+	for _, d := range []load{callLoad, tokenLoad} {
+		err := l.with(d, func(t *target) error {
+			for _, n := range growingConns {
+				got, err := l.once(d, t, n, callTokens, t.cpu)
+				if err != nil {
+					return fmt.Errorf("%s, %d connections: %w", d.name, n, err)
+				}
+				s.rows = append(s.rows, append([]string{d.name, thousands(n)}, got.cells()...))
+				l.progress("%s, %d connections: %.0f/s", d.name, n, got.perSecond())
+			}
+			return nil
+		})
+		if err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// with runs a server for a while.
+func (l *lab) with(d load, use func(*target) error) error {
+	defer l.stopAll()
+	t, err := d.start(l)
+	if err != nil {
+		return err
+	}
+	t.path = d.path
+	return use(t)
+}
+
+func (l *lab) growUsers() (section, error) {
+	s := section{
+		title:  "More users",
+		note:   "Each user has a token, and they take turns: with more tokens than the cache of verified ones holds, each call opens its token.",
+		header: append([]string{"users"}, append(slices.Clone(steadyHeader), "RSS MB")...),
+	}
+	for _, n := range growingUsers {
+		err := l.with(callLoad, func(t *target) error {
+			got, err := l.once(callLoad, t, l.conns, n, t.cpu)
+			if err != nil {
+				return fmt.Errorf("%d users: %w", n, err)
+			}
+			memory, err := t.memory()
+			s.rows = append(s.rows, append(append([]string{thousands(n)}, got.cells()...), number(float64(memory)/megabyte)))
+			l.progress("%d users: %.0f/s", n, got.perSecond())
+			return err
+		})
+		if err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+func (l *lab) growStreams() (section, error) {
+	var table []*idle
+	for _, n := range growingStreams {
+		row, err := l.idle(streamContestants[0].contestant, streamContestants[0].session, n)
+		if err != nil {
+			return section{}, fmt.Errorf("%d streams: %w", n, err)
+		}
+		table = append(table, row)
+	}
+	return streamSection("More streams", table), nil
+}
+
+// soak keeps both loads up for a long time: memory must not grow.
+func (l *lab) soak(length time.Duration) (section, error) {
+	s := section{
+		title:  "A steady load",
+		note:   "Tool calls of 2,000 users and one-time codes in turn, one server, " + length.String() + " in all.",
+		header: []string{"minute", "tools/call per second", "POST /token per second", "RSS MB"},
+	}
+	defer l.stopAll()
+	o, err := l.startOurs()
+	if err != nil {
+		return s, err
+	}
+	calls := &target{process: o.process, path: callLoad.path, prepare: o.bearers}
+	codes := &target{process: o.process, path: tokenLoad.path, prepare: o.forms}
+	start := time.Now()
+	for lap := 0; time.Since(start) < length; lap++ {
+		call, err := l.once(callLoad, calls, l.conns, callTokens, o.cpu)
+		if err != nil {
+			return s, err
+		}
+		token, err := l.once(tokenLoad, codes, l.conns, 0, o.cpu)
+		if err != nil {
+			return s, err
+		}
+		memory, err := o.memory()
+		if err != nil {
+			return s, err
+		}
+		s.rows = append(s.rows, []string{
+			fmt.Sprintf("%.1f", time.Since(start).Minutes()),
+			number(call.perSecond()), number(token.perSecond()), number(float64(memory) / megabyte),
+		})
+		l.progress("%v: %.1f MB", time.Since(start).Round(time.Second), float64(memory)/megabyte)
+	}
+	s.rows = thin(s.rows, 12)
+	return s, nil
+}
+
+// thin keeps about n rows, the first and the last among them.
+func thin(rows [][]string, n int) [][]string {
+	if len(rows) <= n {
+		return rows
+	}
+	var kept [][]string
+	for i := range n {
+		kept = append(kept, rows[i*(len(rows)-1)/(n-1)])
+	}
+	return kept
+}

@@ -22,6 +22,7 @@ type lab struct {
 	settle                   time.Duration // between two looks at a server's memory
 	idleTime                 time.Duration // of watching idle streams
 	idleStreams, manyStreams int
+	profiles                 string // directory for CPU profiles of ours, "" for none
 	running                  []*process
 }
 

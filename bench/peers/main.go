@@ -4,8 +4,9 @@
 //	token.go    POST /token, the authorization code grant with one-time codes
 //	call.go     tools/call with a bearer token
 //	garbage.go  good requests while half of the load is garbage
-//	stream.go   idle event streams
-//	growth.go   how cost grows with connections, users, streams and replicas (-growth)
+//	stream.go   idle event streams, and crowd.go, their clients
+//	growth.go   how cost grows with connections, users, streams and time (-growth);
+//	            replicas.go with replicas behind nginx
 //
 // One core is the servers', another one the load's. A contest starts all its
 // servers (contest.go, process.go) and gives each a short window in turn, round
@@ -29,10 +30,10 @@ import (
 
 // flags are the command line.
 type flags struct {
-	server, docs, only string
-	quick, growth      bool
-	serverCPU, loadCPU int
-	soak               time.Duration
+	server, docs, only, profiles string
+	quick, growth                bool
+	serverCPU, loadCPU           int
+	soak                         time.Duration
 }
 
 func main() {
@@ -43,6 +44,7 @@ func main() {
 	flag.StringVar(&f.server, "server", "", "measure this `binary` instead of one built from the repository")
 	flag.StringVar(&f.docs, "docs", "", "also write the tables and plots into this `directory`")
 	flag.StringVar(&f.only, "only", "token,call,garbage,streams,many", "`parts` to run, separated by commas")
+	flag.StringVar(&f.profiles, "profile", "", "write CPU profiles of ours into this `directory`")
 	flag.BoolVar(&f.quick, "quick", false, "short windows, one round, fewer streams: to see that it works")
 	flag.BoolVar(&f.growth, "growth", false, "measure how cost grows instead; a table and no musts")
 	flag.DurationVar(&f.soak, "soak", 10*time.Minute, "length of the steady load of -growth")
@@ -109,7 +111,7 @@ func newLab(f flags) (*lab, error) {
 		return nil, err
 	}
 	l := &lab{
-		source: source, dir: dir, serverCPU: f.serverCPU, loadCPU: f.loadCPU,
+		source: source, dir: dir, serverCPU: f.serverCPU, loadCPU: f.loadCPU, profiles: f.profiles,
 		rounds: 3, conns: 16, time: 3 * time.Second, settle: time.Second, idleTime: 15 * time.Second,
 		idleStreams: 10_000, manyStreams: 19_000,
 	}

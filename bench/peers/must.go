@@ -93,7 +93,7 @@ func tokenMusts(table []*measures) []must {
 		{name: "token: ours / " + nameZitadel2, value: faster(table, nameZitadel2)},
 		{name: "token: p99 of ours / of " + best, value: median(ours.p99) / median(byName(table, best).p99), atMost: 0.25},
 		{name: "token: ours / " + nameRaw, value: faster(table, nameRaw), atLeast: 0.70},
-		{name: "token: resident MiB of ours under load", value: ours.memory, atMost: 25},
+		{name: "token: resident MB of ours under load", value: ours.memory, atMost: 25},
 	}
 }
 
@@ -109,13 +109,13 @@ func callMusts(table []*measures) []must {
 }
 
 // leastGrowth is the resident memory that counts as the same: the collector's
-// own swing, in MiB.
+// own swing, in MB.
 const leastGrowth = 8
 
 func siegeMusts(s *siege) []must {
 	return []must{
 		{name: "garbage: p99 of good requests, under 50 % / without", value: median(s.under) / median(s.calm), atMost: 1.25},
-		{name: "garbage: resident MiB more than without", value: s.memory - s.before, atMost: leastGrowth},
+		{name: "garbage: resident MB more than without", value: s.memory - s.before, atMost: leastGrowth},
 	}
 }
 
@@ -135,7 +135,7 @@ func streamMusts(table []*idle) []must {
 
 func manyMusts(row *idle) []must {
 	return []must{
-		{name: fmt.Sprintf("%d streams: resident MiB", row.streams), value: row.resident, atMost: 50},
+		{name: fmt.Sprintf("%d streams: resident MB", row.streams), value: row.resident, atMost: 50},
 		{name: fmt.Sprintf("%d streams: %% of a core while idle", row.streams), value: 100 * row.cpu, atMost: 5},
 	}
 }

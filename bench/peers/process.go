@@ -147,6 +147,9 @@ func (p *process) goroutines() (int, error) {
 	return n, err
 }
 
+// megabyte is the unit in which promises about memory are made, in bytes.
+const megabyte = 1e6
+
 // stat returns the fields of /proc/PID/stat from the third on.
 func (p *process) stat() ([]string, error) {
 	text, err := os.ReadFile(p.proc("stat"))

@@ -47,10 +47,24 @@ func thousands(n int) string {
 	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
 }
 
+// busyEnough is the share of its core below which a server had to wait for
+// something else than its own work.
+const busyEnough = 0.85
+
+// idleHands warns of a run on a machine that had other things to do: the load
+// generator or somebody else was the limit, not the servers.
+func (l *lab) idleHands(table []*measures) {
+	for _, m := range table {
+		if busy := median(m.busy); busy < busyEnough {
+			l.progress("warning: %s could use only %.0f %% of its core; repeat this on an idle machine", m.name, 100*busy)
+		}
+	}
+}
+
 // contestSection shows what the rounds gave, as medians.
 func contestSection(title, note string, table []*measures) section {
 	s := section{title: title, note: note, header: []string{
-		"server", "req/s", "ours is", "core used", "CPU us/req", "p50 ms", "p99 ms", "RSS MiB", "work of a request"}}
+		"server", "req/s", "ours is", "core used", "CPU us/req", "p50 ms", "p99 ms", "RSS MB", "work of a request"}}
 	for _, m := range table {
 		s.rows = append(s.rows, []string{
 			m.name, number(median(m.perSecond)), number(faster(table, m.name)) + "x",
@@ -62,7 +76,7 @@ func contestSection(title, note string, table []*measures) section {
 
 func streamSection(title string, table []*idle) section {
 	s := section{title: title, header: []string{
-		"server", "streams", "KiB each", "RSS MiB", "goroutines each", "core while idle", "CPU us to open", "closed peers noticed", "what it holds"}}
+		"server", "streams", "KiB each", "RSS MB", "goroutines each", "core while idle", "CPU us to open", "closed peers noticed", "what it holds"}}
 	for _, r := range table {
 		notice := fmt.Sprintf("%.2f s", r.notice.Seconds())
 		if r.notice >= noticeLimit {
@@ -79,7 +93,7 @@ func siegeSection(s *siege) section {
 	return section{
 		title:  "Half of it garbage",
 		note:   "A bad request after every good one, over the same connections. The bad tokens, in turn: " + s.kinds + ".",
-		header: []string{"load", "good req/s", "p99 of good ms", "RSS MiB"},
+		header: []string{"load", "good req/s", "p99 of good ms", "RSS MB"},
 		rows: [][]string{
 			{"good requests only", number(median(s.calmRate)), number(median(s.calm)), number(s.before)},
 			{"50 % garbage", number(median(s.rate)), number(median(s.under)), number(s.memory)},

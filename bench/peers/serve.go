@@ -75,6 +75,7 @@ func adminOf(p peer) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/free", func(http.ResponseWriter, *http.Request) { debug.FreeOSMemory() })
 	mux.HandleFunc("/prepare", func(w http.ResponseWriter, r *http.Request) {
 		lines, err := p.prepared(r.URL.Query().Get("n"))

@@ -63,7 +63,7 @@ func (w *wire) readTexts() []string {
 	return list
 }
 
-// mostDigits is how many digits any int64 can have.
+// mostDigits: every number of so many digits is an int64.
 const mostDigits = 18
 
 // readNumber reads an integer as strconv.AppendInt writes it.

@@ -55,7 +55,8 @@ func decode[T letter[T]](w *wire) (T, error) {
 	return decodeAny[T](w.buf)
 }
 
-// decodeOwn reads what encode writes, and nothing else.
+// decodeOwn reads what encode writes, and beside that only members that are there
+// without need: an empty text or a zero.
 func decodeOwn[T letter[T]](w *wire) (a T, ok bool) {
 	w.reading, w.source = true, string(w.buf)
 	a = a.members(w)

@@ -57,10 +57,10 @@ func appendEncoded(dst, src []byte) []byte {
 // library skips. One token must have one spelling, or whoever counts or blocks
 // tokens by their text can be evaded.
 func appendDecoded(dst, part []byte) (decoded []byte, ok bool) {
-	start := len(dst)
-	dst = append(dst, make([]byte, b64.DecodedLen(len(part)))...)
+	start, size := len(dst), b64.DecodedLen(len(part))
+	dst = append(dst, make([]byte, size+2)...) // a word writes two bytes more than it holds
 	out, seen := dst[start:], uint32(0)
-	for len(part) >= 8 && len(out) >= 8 { // six bytes of which stay
+	for len(part) >= 8 {
 		a := values[0][part[0]] | values[1][part[1]] | values[2][part[2]] | values[3][part[3]]
 		b := values[0][part[4]] | values[1][part[5]] | values[2][part[6]] | values[3][part[7]]
 		binary.BigEndian.PutUint64(out, uint64(a)<<40|uint64(b)<<16)
@@ -68,5 +68,5 @@ func appendDecoded(dst, part []byte) (decoded []byte, ok bool) {
 		part, out = part[8:], out[6:]
 	}
 	n, err := b64.Decode(out, part)
-	return dst, seen&invalid == 0 && err == nil && n == len(out) && b64.EncodedLen(n) == len(part)
+	return dst[:start+size], seen&invalid == 0 && err == nil && b64.EncodedLen(n) == len(part)
 }

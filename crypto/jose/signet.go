@@ -57,8 +57,8 @@ func a256gcm(key []byte) cipher.AEAD {
 
 // desk is the room to work on one token.
 type desk struct {
-	iv        [ivSize]byte
-	text      []byte // the sealed bytes, in place of them the opened ones
+	iv        [ivChars]byte // room for either spelling
+	text      []byte        // the sealed bytes, in place of them the opened ones
 	signature []byte
 	token     []byte
 }
@@ -93,11 +93,11 @@ func (s *signet) sign(d *desk, payload []byte) error {
 
 // seal writes the JWE around d.text into d.token.
 func (s *signet) seal(d *desk) {
-	rand.Read(d.iv[:]) // never fails: crypto/rand ends the process instead
-	d.text = s.aead.Seal(d.text[:0], d.iv[:], d.text, s.outer)
+	rand.Read(d.iv[:ivSize]) // never fails: crypto/rand ends the process instead
+	d.text = s.aead.Seal(d.text[:0], d.iv[:ivSize], d.text, s.outer)
 	tag := len(d.text) - s.aead.Overhead()
 	t := append(d.token[:0], s.outer...)
-	t = appendEncoded(append(t, ".."...), d.iv[:])
+	t = appendEncoded(append(t, ".."...), d.iv[:ivSize])
 	t = appendEncoded(append(t, '.'), d.text[:tag])
 	d.token = appendEncoded(append(t, '.'), d.text[tag:])
 }
