@@ -52,5 +52,5 @@ lint: ## run golangci-lint, if it is installed
 	echo "golangci-lint is not installed: go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0"; exit 2; fi
 
 clean: ## remove what building and testing left behind
-	rm -rf mcp-oauth-server conformance-server bench/e2e/node/node_modules
+	rm -rf mcp-oauth-server conformance-server bench/e2e/node/node_modules bench/e2e/node22/node_modules
 	go clean -testcache

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 type replica struct {
 	*process
 	owner       *testing.T // the test at whose end it is killed, whoever restarts it in between
-	program     string     // the binary; the product unless a story says otherwise
+	program     string     // the binary; the product if empty
 	port, admin int
 	env         []string
 	args        []string
@@ -33,7 +34,7 @@ func (r *replica) adminURL() string { return fmt.Sprintf("http://127.0.0.1:%d", 
 // newReplica prepares a replica on free ports without starting it. env holds NAME=value pairs.
 func newReplica(t *testing.T, env []string, args ...string) *replica {
 	t.Helper()
-	r := &replica{owner: t, program: binary, port: freePort(t), admin: freePort(t), args: args, dir: t.TempDir()}
+	r := &replica{owner: t, port: freePort(t), admin: freePort(t), args: args, dir: t.TempDir()}
 	r.env = append([]string{
 		fmt.Sprintf("PORT=%d", r.port),
 		fmt.Sprintf("ADMIN_ADDR=127.0.0.1:%d", r.admin),
@@ -52,7 +53,7 @@ func startReplica(t *testing.T, env []string, args ...string) *replica {
 // start runs the server until it says it is ready. When the test ends, its log is searched for secrets and crashes.
 func (r *replica) start(t *testing.T) {
 	t.Helper()
-	r.process = spawn(r.owner, r.dir, r.env, r.program, r.args...)
+	r.process = spawn(r.owner, r.dir, r.env, cmp.Or(r.program, binary), r.args...)
 	p := r.process
 	r.owner.Cleanup(func() {
 		p.kill()
