@@ -118,6 +118,6 @@ func mustSection(musts []must) section {
 
 // conditions says under which the figures were taken.
 func (l *lab) conditions() string {
-	return fmt.Sprintf("One core for the server, one for the load; %d connections, %d rounds of %v for each server, interleaved, after one to warm up; medians. Taken %s.",
+	return fmt.Sprintf("One core for the server, one for the load; %d connections, %d rounds of %v for each server, interleaved, after two to warm up; medians. Taken %s.",
 		l.conns, l.rounds, l.time, time.Now().UTC().Format(time.DateOnly))
 }
