@@ -11,6 +11,7 @@ import (
 // section is one table of the report, as Markdown.
 type section struct {
 	title, note string
+	plot        string // file beside the page, "" for none
 	header      []string
 	rows        [][]string
 }
@@ -19,6 +20,9 @@ func (s section) write(w io.Writer) {
 	fmt.Fprintf(w, "### %s\n\n", s.title)
 	if s.note != "" {
 		fmt.Fprintf(w, "%s\n\n", s.note)
+	}
+	if s.plot != "" {
+		fmt.Fprintf(w, "![%s](%s)\n\n", s.title, s.plot)
 	}
 	line := func(cells []string) { fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | ")) }
 	line(s.header)
