@@ -86,8 +86,8 @@ type course struct {
 }
 
 // contest runs the rounds: in each, every contestant has one window, so that a
-// slow spell of the machine meets all of them. The first round warms up and does
-// not count.
+// slow spell of the machine meets all of them. The first ones warm up and do not
+// count.
 func (l *lab) contest(c course) ([]*measures, error) {
 	defer l.stopAll()
 	targets := make([]*target, len(c.contestants))
@@ -100,13 +100,9 @@ func (l *lab) contest(c course) ([]*measures, error) {
 		t.path = k.path
 		targets[i], table[i] = t, &measures{name: k.name, work: k.work}
 	}
-	warming := 1
-	if c.once { // the first only finds out how many codes a window takes
-		warming = 2
-	}
 	for round := range warming + l.rounds {
 		for i, t := range targets {
-			if err := l.round(c, t, table[i], round < warming); err != nil {
+			if err := l.round(c, t, table[i], round >= warming); err != nil {
 				return nil, fmt.Errorf("%s: %w", table[i].name, err)
 			}
 		}
@@ -118,8 +114,13 @@ func (l *lab) contest(c course) ([]*measures, error) {
 // warmUp is how many requests a window has ready at least.
 const warmUp = 2000
 
+// warming is how many rounds do not count. The first finds out how many codes a
+// window takes, and is short where requests are used up; Node.js is still
+// compiling in the second.
+const warming = 2
+
 // round is one window of one contestant.
-func (l *lab) round(c course, t *target, m *measures, warming bool) error {
+func (l *lab) round(c course, t *target, m *measures, counts bool) error {
 	n := warmUp
 	if c.once { // as many codes as it may need, and some more
 		n += int(1.3 * m.rate * l.time.Seconds())
@@ -128,7 +129,7 @@ func (l *lab) round(c course, t *target, m *measures, warming bool) error {
 	if err != nil {
 		return err
 	}
-	profiled := l.profile(t.process, m.name, warming)
+	profiled := l.profile(t.process, m.name, counts)
 	got, used, err := l.drive(t.process, window{
 		addr: t.addr, conns: l.conns, time: l.time, requests: requests, once: c.once, expect: c.expect,
 	})
@@ -136,7 +137,7 @@ func (l *lab) round(c course, t *target, m *measures, warming bool) error {
 		return err
 	}
 	m.rate = got.perSecond()
-	if warming {
+	if !counts {
 		return nil
 	}
 	return l.record(t, m, got, used)
@@ -157,9 +158,9 @@ func (l *lab) record(t *target, m *measures, got outcome, used time.Duration) er
 
 // profile takes a CPU profile of ours while a window runs, if it is asked for:
 // where a promise is missed, it says why. The last window's stays.
-func (l *lab) profile(p *process, name string, warming bool) <-chan error {
+func (l *lab) profile(p *process, name string, counts bool) <-chan error {
 	done := make(chan error, 1)
-	if l.profiles == "" || name != nameOurs || warming {
+	if l.profiles == "" || name != nameOurs || !counts {
 		close(done)
 		return done
 	}

@@ -50,9 +50,8 @@ func (l *lab) build(given string) error {
 	return nil
 }
 
-// pin puts this process, all threads it has and will have, on the core of the
-// load.
-func (l *lab) pin() error {
+// cores checks that there are two to work with.
+func (l *lab) cores() error {
 	var set unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &set); err != nil {
 		return err
@@ -60,7 +59,13 @@ func (l *lab) pin() error {
 	if !set.IsSet(l.serverCPU) || !set.IsSet(l.loadCPU) || l.serverCPU == l.loadCPU {
 		return fmt.Errorf("two cores are needed; -server-cpu %d and -load-cpu %d are not two that may be used here", l.serverCPU, l.loadCPU)
 	}
-	set.Zero()
+	return nil
+}
+
+// pin puts this process, all threads it has and will have, on the core of the
+// load.
+func (l *lab) pin() error {
+	var set unix.CPUSet
 	set.Set(l.loadCPU)
 	threads, err := os.ReadDir("/proc/self/task")
 	if err != nil {

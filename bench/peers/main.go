@@ -42,7 +42,7 @@ func main() {
 	}
 	var f flags
 	flag.StringVar(&f.server, "server", "", "measure this `binary` instead of one built from the repository")
-	flag.StringVar(&f.docs, "docs", "", "also write the tables and plots into this `directory`")
+	flag.StringVar(&f.docs, "docs", "", "also write the tables of this run and its plots into this `directory`")
 	flag.StringVar(&f.only, "only", "token,call,garbage,streams,many", "`parts` to run, separated by commas")
 	flag.StringVar(&f.profiles, "profile", "", "write CPU profiles of ours into this `directory`")
 	flag.BoolVar(&f.quick, "quick", false, "short windows, one round, fewer streams: to see that it works")
@@ -118,7 +118,12 @@ func newLab(f flags) (*lab, error) {
 	if f.quick {
 		l.rounds, l.time, l.idleTime, l.idleStreams, l.manyStreams = 1, time.Second, 5*time.Second, 1000, 2000
 	}
-	if err := l.build(f.server); err != nil {
+	err = l.cores()
+	if err == nil {
+		err = l.build(f.server)
+	}
+	if err != nil {
+		os.RemoveAll(dir) //nolint:errcheck // a temporary directory
 		return nil, err
 	}
 	runtime.GOMAXPROCS(2) // the waiting for servers beside the one thread of the load
@@ -152,10 +157,12 @@ func (l *lab) tokenPart(docs string) (section, []must, error) {
 	if err != nil {
 		return section{}, nil, err
 	}
+	s := contestSection("POST /token", l.conditions(), table)
 	if docs != "" {
-		err = drawContest(docs, "performance-token.svg", "POST /token, authorization code grant", table)
+		s.plot = "performance-token.svg"
+		err = drawContest(docs, s.plot, "POST /token, authorization code grant", table)
 	}
-	return contestSection("POST /token", l.conditions(), table), tokenMusts(table), err
+	return s, tokenMusts(table), err
 }
 
 func (l *lab) callPart(docs string) (section, []must, error) {
@@ -163,10 +170,12 @@ func (l *lab) callPart(docs string) (section, []must, error) {
 	if err != nil {
 		return section{}, nil, err
 	}
+	s := contestSection("tools/call", l.conditions(), table)
 	if docs != "" {
-		err = drawContest(docs, "performance-call.svg", "tools/call with a bearer token", table)
+		s.plot = "performance-call.svg"
+		err = drawContest(docs, s.plot, "tools/call with a bearer token", table)
 	}
-	return contestSection("tools/call", l.conditions(), table), callMusts(table), err
+	return s, callMusts(table), err
 }
 
 func (l *lab) garbagePart(string) (section, []must, error) {
@@ -182,10 +191,12 @@ func (l *lab) streamPart(docs string) (section, []must, error) {
 	if err != nil {
 		return section{}, nil, err
 	}
+	s := streamSection("Idle event streams", table)
 	if docs != "" {
-		err = drawStreams(docs, "performance-streams.svg", table)
+		s.plot = "performance-streams.svg"
+		err = drawStreams(docs, s.plot, table)
 	}
-	return streamSection("Idle event streams", table), streamMusts(table), err
+	return s, streamMusts(table), err
 }
 
 func (l *lab) manyPart(string) (section, []must, error) {

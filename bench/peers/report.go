@@ -11,6 +11,7 @@ import (
 // section is one table of the report, as Markdown.
 type section struct {
 	title, note string
+	plot        string // file beside the page, "" for none
 	header      []string
 	rows        [][]string
 }
@@ -19,6 +20,9 @@ func (s section) write(w io.Writer) {
 	fmt.Fprintf(w, "### %s\n\n", s.title)
 	if s.note != "" {
 		fmt.Fprintf(w, "%s\n\n", s.note)
+	}
+	if s.plot != "" {
+		fmt.Fprintf(w, "![%s](%s)\n\n", s.title, s.plot)
 	}
 	line := func(cells []string) { fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | ")) }
 	line(s.header)
@@ -118,6 +122,6 @@ func mustSection(musts []must) section {
 
 // conditions says under which the figures were taken.
 func (l *lab) conditions() string {
-	return fmt.Sprintf("One core for the server, one for the load; %d connections, %d rounds of %v for each server, interleaved, after one to warm up; medians. Taken %s.",
+	return fmt.Sprintf("One core for the server, one for the load; %d connections, %d rounds of %v for each server, interleaved, after two to warm up; medians. Taken %s.",
 		l.conns, l.rounds, l.time, time.Now().UTC().Format(time.DateOnly))
 }
