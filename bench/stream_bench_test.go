@@ -126,7 +126,7 @@ func BenchmarkStreamBroadcast(b *testing.B) {
 	heard := make(chan struct{}, subscriptions)
 	for range subscriptions {
 		conn := dial(b, addr)
-		b.Cleanup(func() { conn.Close() }) //nolint:errcheck // the server may have closed it
+		b.Cleanup(func() { conn.Close() }) // the server may have closed it
 		if _, err := io.WriteString(conn, request); err != nil {
 			b.Fatal(err)
 		}

@@ -21,7 +21,7 @@ func (g *target) wire(t *testing.T, text string) (statuses []int, closed bool, r
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	go io.WriteString(conn, strings.ReplaceAll(text, "HOST", "localhost:"+g.watch.port)) //nolint:errcheck // the server may close first
+	go io.WriteString(conn, strings.ReplaceAll(text, "HOST", "localhost:"+g.watch.port)) // the server may close first
 	var got strings.Builder
 	reader := bufio.NewReader(io.TeeReader(conn, &got))
 	for {
@@ -35,7 +35,7 @@ func (g *target) wire(t *testing.T, text string) (statuses []int, closed bool, r
 		if err != nil {
 			return statuses, !timedOut(err), got.String()
 		}
-		io.Copy(io.Discard, response.Body) //nolint:errcheck // the statuses are what counts
+		io.Copy(io.Discard, response.Body) // the statuses are what counts
 		response.Body.Close()
 		if response.StatusCode != http.StatusContinue {
 			statuses = append(statuses, response.StatusCode)

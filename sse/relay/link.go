@@ -85,7 +85,7 @@ func (r *Redis) stayConnected() {
 		}
 		r.link.fall(err)
 		// Not all replicas at the same moment.
-		timer := time.NewTimer(wait/2 + rand.N(wait/2))
+		timer := time.NewTimer(wait/2 + rand.N(wait/2)) //nolint:gosec // G404: jitter, no secret
 		select {
 		case <-timer.C:
 		case <-r.life.Done():

@@ -39,24 +39,24 @@ func newLossy(t *testing.T, to string) *lossy {
 		}
 	})
 	t.Cleanup(p.wg.Wait)
-	t.Cleanup(func() { l.Close() }) //nolint:errcheck // it is the end
+	t.Cleanup(func() { l.Close() }) // it is the end
 	return p
 }
 
 func (p *lossy) serve(client net.Conn) {
-	defer client.Close() //nolint:errcheck // it is the end
+	defer client.Close() // it is the end
 	server, err := net.Dial("tcp", p.to)
 	if err != nil {
 		return
 	}
-	defer server.Close() //nolint:errcheck // it is the end
+	defer server.Close() // it is the end
 	var muted atomic.Bool
 	p.wg.Go(func() {
 		buffer := make([]byte, 4096)
 		for {
 			n, err := server.Read(buffer)
 			if err != nil || muted.Load() {
-				client.Close() //nolint:errcheck // the answer is lost
+				client.Close() // the answer is lost
 				return
 			}
 			if _, err := client.Write(buffer[:n]); err != nil {

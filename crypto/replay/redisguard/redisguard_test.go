@@ -35,7 +35,7 @@ func (c *clock) advance(d time.Duration) { c.offset.Add(int64(d)) }
 
 func newGuard(t testing.TB, o *redis.Options, c *clock) *Guard {
 	g := New(Config{Redis: o, Issuer: issuer, Now: c.now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
-	t.Cleanup(func() { g.Close() }) //nolint:errcheck // nothing is left to lose
+	t.Cleanup(func() { g.Close() }) // nothing is left to lose
 	return g
 }
 
