@@ -130,7 +130,7 @@ func outcomeOf(err error) outcome {
 
 // err is the error that a delivery returns. What is not known is no success.
 func (o outcome) err() error {
-	switch o {
+	switch o { //nolint:exhaustive // a fault is what the default says
 	case taken:
 		return nil
 	case nobody:

@@ -25,13 +25,15 @@ func TestTrouble(t *testing.T) {
 	}{
 		{"killed", (*redistest.Server).Kill, (*redistest.Server).Restart},
 		{"hanging", (*redistest.Server).Pause, (*redistest.Server).Resume},
-		{"wrong password",
+		{
+			"wrong password",
 			func(s *redistest.Server) {
 				s.Do("CONFIG", "SET", "requirepass", "changed")
 				s.Do("CLIENT", "KILL", "TYPE", "pubsub")
 				s.Do("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 			},
-			func(s *redistest.Server) { s.Do("CONFIG", "SET", "requirepass", "") }},
+			func(s *redistest.Server) { s.Do("CONFIG", "SET", "requirepass", "") },
+		},
 	} {
 		t.Run(trouble.name, func(t *testing.T) {
 			s := redistest.Start(t)
@@ -220,8 +222,10 @@ func TestAnotherTenant(t *testing.T) {
 			publish(b.prefix+b.home.String(), []byte(m.Payload))
 		}
 	})
-	forged := letter{purpose: delivery, from: newName(), number: 1, sent: time.Now().UnixMilli(),
-		to: place, owner: alice, kind: KindMessage, body: []byte("forged body")}
+	forged := letter{
+		purpose: delivery, from: newName(), number: 1, sent: time.Now().UnixMilli(),
+		to: place, owner: alice, kind: KindMessage, body: []byte("forged body"),
+	}
 	t.Run("forges", func(t *testing.T) {
 		sealed, err := seal(newKey(), channel, forged)
 		expect(t, "seal", err, nil)

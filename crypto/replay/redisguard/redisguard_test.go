@@ -124,24 +124,34 @@ func TestTrouble(t *testing.T) {
 	}{
 		{"down", (*redistest.Server).Kill, (*redistest.Server).Restart},
 		{"hanging", (*redistest.Server).Pause, (*redistest.Server).Resume},
-		{"out of memory",
+		{
+			"out of memory",
 			func(s *redistest.Server) { s.Do("CONFIG", "SET", "maxmemory", "1") },
-			func(s *redistest.Server) { s.Do("CONFIG", "SET", "maxmemory", "0") }},
-		{"read-only",
+			func(s *redistest.Server) { s.Do("CONFIG", "SET", "maxmemory", "0") },
+		},
+		{
+			"read-only",
 			func(s *redistest.Server) { s.Do("REPLICAOF", "127.0.0.1", "1") },
-			func(s *redistest.Server) { s.Do("REPLICAOF", "NO", "ONE") }},
-		{"wrong password",
+			func(s *redistest.Server) { s.Do("REPLICAOF", "NO", "ONE") },
+		},
+		{
+			"wrong password",
 			func(s *redistest.Server) {
 				s.Do("CONFIG", "SET", "requirepass", "changed")
 				s.Do("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 			},
-			func(s *redistest.Server) { s.Do("CONFIG", "SET", "requirepass", "") }},
-		{"no rights",
+			func(s *redistest.Server) { s.Do("CONFIG", "SET", "requirepass", "") },
+		},
+		{
+			"no rights",
 			func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "-set") },
-			func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "+set") }},
-		{"writes suspended",
+			func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "+set") },
+		},
+		{
+			"writes suspended",
 			func(s *redistest.Server) { s.Do("CLIENT", "PAUSE", "60000", "WRITE") },
-			func(s *redistest.Server) { s.Do("CLIENT", "UNPAUSE") }},
+			func(s *redistest.Server) { s.Do("CLIENT", "UNPAUSE") },
+		},
 	} {
 		t.Run(trouble.name, func(t *testing.T) {
 			s := redistest.Start(t)

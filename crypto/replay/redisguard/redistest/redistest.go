@@ -87,8 +87,10 @@ func (s *Server) Restart() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	args := append([]string{"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no",
-		"--dir", s.t.TempDir(), "--daemonize", "no"}, s.args...)
+	args := append([]string{
+		"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no",
+		"--dir", s.t.TempDir(), "--daemonize", "no",
+	}, s.args...)
 	s.cmd = exec.Command("redis-server", args...) //nolint:gosec // G204: the arguments are the test's own
 	s.cmd.SysProcAttr = dieWithUs()
 	if err := s.cmd.Start(); err != nil {
