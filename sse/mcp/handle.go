@@ -59,7 +59,7 @@ func (s *Server) one(ctx context.Context, r *Request, raw jsontext.Value, inBatc
 	if problem != nil {
 		return refuse(msg.id, problem, r.saysModern())
 	}
-	rev, problem := choose(r, meta)
+	rev, problem := choose(r, &meta)
 	if msg.id == nil {
 		return takeNotification(rev, msg, problem)
 	}
@@ -67,7 +67,7 @@ func (s *Server) one(ctx context.Context, r *Request, raw jsontext.Value, inBatc
 		return refuse(msg.id, problem, true)
 	}
 	if rev.modern {
-		if problem := checkModern(r, m, msg, params, meta); problem != nil {
+		if problem := checkModern(r, m, msg, &params, &meta); problem != nil {
 			return refuse(msg.id, problem, true)
 		}
 	}
@@ -114,15 +114,15 @@ var onlyMeta = []string{"_meta"}
 func readParams(msg message) (m method, params, meta members, problem *Error) {
 	m = methods[msg.method]
 	if msg.params == nil {
-		return m, nil, nil, nil
+		return m, params, meta, nil
 	}
 	if m.params == nil {
 		m.params = onlyMeta // the method does not exist, but its revision matters
 	}
 	if params, problem = readObject(msg.params, true, m.params...); problem != nil {
-		return m, nil, nil, problem
+		return m, params, meta, problem
 	}
-	meta, problem = readMeta(params)
+	meta, problem = readMeta(&params)
 	return m, params, meta, problem
 }
 
@@ -160,8 +160,8 @@ func takeNotification(rev revision, msg message, problem *Error) Reply {
 	}
 	reply := Reply{Outcome: Accepted}
 	if msg.method == "notifications/cancelled" && problem == nil && !rev.modern && msg.params != nil {
-		if m, problem := readObject(msg.params, true, "requestId"); problem == nil && validID(m["requestId"]) {
-			reply.Cancels = []string{string(m["requestId"])}
+		if m, problem := readObject(msg.params, true, "requestId"); problem == nil && validID(m.get("requestId")) {
+			reply.Cancels = []string{string(m.get("requestId"))}
 		}
 	}
 	return reply
@@ -173,7 +173,7 @@ const maxBatch = 32
 // batch answers an array of messages, which only 2025-03-26 has. All of them
 // together get the time and the output size of one tool call.
 func (s *Server) batch(ctx context.Context, r *Request, raw jsontext.Value) Reply {
-	rev, problem := choose(r, nil)
+	rev, problem := choose(r, &members{})
 	if problem != nil && problem.Code == codeVersion {
 		return refuse(nil, problem, true)
 	}

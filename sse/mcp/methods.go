@@ -199,15 +199,15 @@ func (s *Server) initialize(_ context.Context, x *exchange) (any, *Error) {
 	if x.inBatch {
 		return nil, invalidRequest("initialize must not be part of a batch")
 	}
-	asked, ok := stringOf(x.params["protocolVersion"])
+	asked, ok := stringOf(x.params.get("protocolVersion"))
 	if !ok {
 		return nil, invalidParams("protocolVersion must be a string")
 	}
-	caps, problem := readCapabilities(x.params["capabilities"])
+	caps, problem := readCapabilities(x.params.get("capabilities"))
 	if problem != nil {
 		return nil, problem
 	}
-	name, version, problem := readClientInfo(x.params["clientInfo"])
+	name, version, problem := readClientInfo(x.params.get("clientInfo"))
 	if problem != nil {
 		return nil, problem
 	}
@@ -235,8 +235,8 @@ func readClientInfo(raw jsontext.Value) (name, version string, problem *Error) {
 	if problem != nil {
 		return "", "", problem
 	}
-	name, _ = stringOf(m["name"])
-	version, _ = stringOf(m["version"])
+	name, _ = stringOf(m.get("name"))
+	version, _ = stringOf(m.get("version"))
 	return name, version, nil
 }
 

@@ -81,11 +81,11 @@ type textContent struct {
 
 // callTool answers tools/call.
 func (s *Server) callTool(ctx context.Context, x *exchange) (any, *Error) {
-	name, ok := stringOf(x.params["name"])
+	name, ok := stringOf(x.params.get("name"))
 	if !ok {
 		return nil, invalidParams("name must be a string: the tool to call")
 	}
-	arguments := x.params["arguments"]
+	arguments := x.params.get("arguments")
 	if arguments != nil && arguments.Kind() != '{' {
 		return nil, invalidParams("arguments must be an object")
 	}
