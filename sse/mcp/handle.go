@@ -101,6 +101,9 @@ func (s *Server) answer(ctx context.Context, m method, x *exchange) Reply {
 	case x.listen != nil:
 		return Reply{Outcome: Listening, Listen: x.listen}
 	}
+	if text, ok := result.(*textResult); ok {
+		return Reply{Outcome: OK, Body: text.response(x.id), Session: x.opened}
+	}
 	return Reply{Outcome: OK, Body: encode(response{ID: x.id, Result: result}), Session: x.opened}
 }
 

@@ -1,0 +1,61 @@
+package mcp
+
+import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// textResult is the result of tools/call that most tools have, one text. It is
+// what a [callResult] with one text is, put together without reflection.
+type textResult struct {
+	head       resultHead
+	text       string
+	structured jsontext.Value // compact, as the tools write it
+	isError    bool
+}
+
+// response is the response to the request with this id, on one line.
+func (r *textResult) response(id jsontext.Value) []byte {
+	body := make([]byte, 0, 256+len(id)+len(r.text)+len(r.text)/8+len(r.structured))
+	body = append(body, `{"jsonrpc":"2.0","id":`...)
+	body = appendID(body, id)
+	body = append(body, `,"result":{`...)
+	if r.head != (resultHead{}) {
+		body = appendHead(body, r.head)
+	}
+	body = append(body, `"content":[{"type":"text","text":`...)
+	body = appendText(body, r.text)
+	body = append(body, `}]`...)
+	if len(r.structured) > 0 {
+		body = append(append(body, `,"structuredContent":`...), r.structured...)
+	}
+	if r.isError {
+		body = append(body, `,"isError":true`...)
+	}
+	return append(body, `}}`...)
+}
+
+// appendID writes an id as encode does: a string in its plain form.
+func appendID(body []byte, id jsontext.Value) []byte {
+	if name, ok := stringOf(id); ok {
+		return appendText(body, name)
+	}
+	return append(body, id...)
+}
+
+// appendHead writes the members of a head, each with a comma behind it.
+func appendHead(body []byte, head resultHead) []byte {
+	text, err := json.Marshal(head)
+	if err != nil {
+		panic(err) // the server's own name
+	}
+	return append(append(body, text[1:len(text)-1]...), ',')
+}
+
+func appendText(body []byte, text string) []byte {
+	body, err := jsontext.AppendQuote(body, text)
+	if err != nil {
+		panic(err) // checked to be UTF-8 by whoever made it
+	}
+	return body
+}
