@@ -119,21 +119,19 @@ func readObject(object jsontext.Value, open bool, known ...string) (members, *Er
 	}
 	found := members{known: known}
 	for m := tools.MembersOf(object); m.Next(); {
-		if plain, ok := plainText(m.Name); ok {
-			if i := slices.Index(known, string(plain)); i >= 0 { // without a copy of the name
-				found.values[i] = m.Value
-				continue
-			}
+		name, ok := plainText(m.Name)
+		if !ok {
+			text, _ := stringOf(m.Name)
+			name = []byte(text)
 		}
-		name, _ := stringOf(m.Name)
-		if i := slices.Index(known, name); i >= 0 {
+		if i := slices.IndexFunc(known, func(k string) bool { return k == string(name) }); i >= 0 {
 			found.values[i] = m.Value
 			continue
 		}
 		if !open {
 			return members{}, invalidRequest("unknown member in the message: JSON-RPC allows jsonrpc, id, method, params, result, error")
 		}
-		if i := slices.IndexFunc(known, func(k string) bool { return resembles(name, k) }); i >= 0 {
+		if i := slices.IndexFunc(known, func(k string) bool { return resembles(string(name), k) }); i >= 0 {
 			return members{}, invalidRequest("a member is written almost like " + known[i] + ": names are case-sensitive")
 		}
 	}
@@ -181,7 +179,7 @@ func parseMessage(raw jsontext.Value) (message, *Error) {
 		msg.id = nil
 		return msg, invalidRequest("id must be a string or an integer")
 	}
-	if version, ok := stringOf(m.get("jsonrpc")); !ok || version != "2.0" {
+	if !isText(m.get("jsonrpc"), "2.0") {
 		return msg, invalidRequest(`jsonrpc must be "2.0"`)
 	}
 	if m.get("method") == nil {
@@ -245,6 +243,15 @@ func stringOf(v jsontext.Value) (string, bool) {
 		return "", false
 	}
 	return s, true
+}
+
+// isText reports whether v is this string.
+func isText(v jsontext.Value, want string) bool {
+	if plain, ok := plainText(v); ok {
+		return string(plain) == want // without a copy
+	}
+	text, ok := stringOf(v)
+	return ok && text == want
 }
 
 // readMember is readObject for a member of params that must be an object.

@@ -1,6 +1,8 @@
 package mcp
 
 import (
+	"bytes"
+
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -37,10 +39,11 @@ func (r *textResult) response(id jsontext.Value) []byte {
 
 // appendID writes an id as encode does: a string in its plain form.
 func appendID(body []byte, id jsontext.Value) []byte {
-	if name, ok := stringOf(id); ok {
-		return appendText(body, name)
+	if bytes.IndexByte(id, '\\') < 0 {
+		return append(body, id...)
 	}
-	return append(body, id...)
+	name, _ := stringOf(id)
+	return appendText(body, name)
 }
 
 // appendHead writes the members of a head, each with a comma behind it.
