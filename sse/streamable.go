@@ -113,7 +113,7 @@ func (v *visit) acceptsEvents() bool {
 func (v *visit) acceptable() bool {
 	h := &v.http.Request.Header
 	switch {
-	case !isJSON(string(h.ContentType())):
+	case string(h.ContentType()) != "application/json" && !isJSON(string(h.ContentType())):
 		// A page may send text/plain to any server without asking first.
 		v.problem(fasthttp.StatusUnsupportedMediaType, "unsupported_media_type", "the Content-Type must be application/json")
 	case len(h.PeekAll(fasthttp.HeaderContentEncoding)) > 0:

@@ -233,7 +233,7 @@ func (version) MarshalJSONTo(e *jsontext.Encoder) error { return e.WriteToken(js
 // encode writes a response on one line. Everything in it was checked before, so
 // an error is a mistake of ours and becomes one internal error in Handle.
 func encode(r response) []byte {
-	body, err := json.Marshal(r)
+	body, err := json.Marshal(r, json.Deterministic(true))
 	if err != nil {
 		panic(err)
 	}
