@@ -98,8 +98,9 @@ func (r *Registry) Call(ctx context.Context, c Call) (Result, error) {
 	if !ok {
 		return Result{}, ErrUnknownTool
 	}
+	arguments := c.Arguments // c would be copied once more
 	result, err := run(ctx, r, c, Result.size, func(tc *Context) (Result, error) {
-		result, err := t.perform(tc, c.Arguments)
+		result, err := t.perform(tc, arguments)
 		if result.IsError && tc.Err() != nil {
 			return Result{}, tc.ended()
 		}

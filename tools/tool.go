@@ -168,6 +168,8 @@ func schemaOf[T any]() (*jsonschema.Resolved, jsontext.Value, error) {
 	return resolved, text, nil
 }
 
+var deterministic = json.Deterministic(true)
+
 // known refuses arguments that the Go type does not know.
 var known = json.RejectUnknownMembers(true)
 
@@ -219,7 +221,7 @@ func render(out any) (Result, error) {
 	if contents, ok := out.(Contents); ok {
 		return Result{Contents: append(Contents{}, contents...)}, nil // never nil: that would mean a text
 	}
-	structured, err := json.Marshal(out, json.Deterministic(true))
+	structured, err := json.Marshal(out, deterministic)
 	if err != nil {
 		return Result{}, fmt.Errorf("output is not JSON: %w", err)
 	}

@@ -31,8 +31,8 @@ func (s *Server) Handle(ctx context.Context, r Request) (reply Reply) {
 	return s.one(ctx, &r, jsontext.Value(r.Body), false)
 }
 
-// exchange is one request on its way through: its message is valid and its
-// revision is chosen.
+// exchange is one request on its way through: its message is valid, and
+// once its params are read its revision is chosen.
 type exchange struct {
 	*Request
 	revision
@@ -55,26 +55,26 @@ func (s *Server) one(ctx context.Context, r *Request, raw jsontext.Value, inBatc
 	if msg.reply {
 		return r.takeResponse(msg, raw)
 	}
-	m, params, meta, problem := readParams(msg)
+	x := &exchange{Request: r, message: msg, server: s, inBatch: inBatch}
+	m, problem := x.readParams()
 	if problem != nil {
 		return refuse(msg.id, problem, r.saysModern())
 	}
-	rev, problem := choose(r, &meta)
+	x.revision, problem = choose(r, &x.meta)
 	if msg.id == nil {
-		return takeNotification(rev, msg, problem)
+		return takeNotification(x.revision, msg, problem)
 	}
 	if problem != nil {
 		return refuse(msg.id, problem, true)
 	}
-	if rev.modern {
-		if problem := checkModern(r, m, msg, &params, &meta); problem != nil {
+	if x.modern {
+		if problem := checkModern(r, m, msg, &x.params, &x.meta); problem != nil {
 			return refuse(msg.id, problem, true)
 		}
 	}
-	if !s.offers(m, r, rev) {
-		return refuse(msg.id, methodNotFound(msg.method), rev.modern)
+	if !s.offers(m, r, x.revision) {
+		return refuse(msg.id, methodNotFound(msg.method), x.modern)
 	}
-	x := &exchange{Request: r, revision: rev, message: msg, server: s, params: params, meta: meta, inBatch: inBatch}
 	return s.answer(ctx, m, x)
 }
 
@@ -114,19 +114,19 @@ var onlyMeta = []string{"_meta"}
 
 // readParams reads what the message's method wants to know of params. The
 // method is the zero one if it does not exist.
-func readParams(msg message) (m method, params, meta members, problem *Error) {
-	m = methods[msg.method]
-	if msg.params == nil {
-		return m, params, meta, nil
+func (x *exchange) readParams() (m method, problem *Error) {
+	m = methods[x.method]
+	if x.message.params == nil {
+		return m, nil
 	}
 	if m.params == nil {
 		m.params = onlyMeta // the method does not exist, but its revision matters
 	}
-	if params, problem = readObject(msg.params, true, m.params...); problem != nil {
-		return m, params, meta, problem
+	if x.params, problem = readObject(x.message.params, true, m.params...); problem != nil {
+		return m, problem
 	}
-	meta, problem = readMeta(&params)
-	return m, params, meta, problem
+	x.meta, problem = readMeta(&x.params)
+	return m, problem
 }
 
 // takeResponse hands a response on to whoever asked. Clients of 2026-07-28 must
