@@ -44,6 +44,7 @@ type exchange struct {
 	listen       *Listen      // set by subscriptions/listen
 	inBatch      bool
 	talk         talk
+	text         textResult // room for the usual result
 }
 
 // one answers one message.

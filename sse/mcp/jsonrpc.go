@@ -189,7 +189,7 @@ func parseMessage(raw jsontext.Value) (message, *Error) {
 		return msg, invalidRequest("a message is a request or a response, not both")
 	}
 	var ok bool
-	if msg.method, ok = stringOf(m.get("method")); !ok || msg.method == "" {
+	if msg.method, ok = methodOf(m.get("method")); !ok || msg.method == "" {
 		return msg, invalidRequest("method must be a string")
 	}
 	if msg.params != nil && msg.params.Kind() != '{' {

@@ -195,7 +195,8 @@ func (s *Server) render(x *exchange, r tools.Result) any {
 	if r.Contents != nil {
 		return &callResult{s.head(x), x.blocks(r.Contents), r.Structured, r.IsError}
 	}
-	return &textResult{s.head(x), r.Text, r.Structured, r.IsError}
+	x.text = textResult{s.head(x), r.Text, r.Structured, r.IsError}
+	return &x.text
 }
 
 // logCall notes who called what; arguments and results are the user's own and
