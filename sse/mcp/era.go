@@ -190,6 +190,8 @@ func readMeta(params *members) (members, *Error) {
 	return readObject(raw, true, knownMeta...)
 }
 
+var knownCapabilities = []string{"roots", "sampling", "elicitation"}
+
 // readCapabilities reads what a client says it can do for the server.
 func readCapabilities(raw jsontext.Value) (Capabilities, *Error) {
 	var c Capabilities
@@ -199,14 +201,15 @@ func readCapabilities(raw jsontext.Value) (Capabilities, *Error) {
 	if raw.Kind() != '{' {
 		return c, invalidParams("capabilities must be an object")
 	}
-	m, problem := readObject(raw, true, "roots", "sampling", "elicitation")
+	m, problem := readObject(raw, true, knownCapabilities...)
 	if problem != nil {
 		return c, problem
 	}
-	for name, bit := range map[string]Capabilities{"roots": Roots, "sampling": Sampling} {
-		if m.get(name).Kind() == '{' {
-			c |= bit
-		}
+	if m.get("roots").Kind() == '{' {
+		c |= Roots
+	}
+	if m.get("sampling").Kind() == '{' {
+		c |= Sampling
 	}
 	if m.get("elicitation").Kind() == '{' {
 		modes, problem := readObject(m.get("elicitation"), true, "form", "url")

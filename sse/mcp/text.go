@@ -3,7 +3,6 @@ package mcp
 import (
 	"bytes"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -22,7 +21,7 @@ func (r *textResult) response(id jsontext.Value) []byte {
 	body = append(body, `{"jsonrpc":"2.0","id":`...)
 	body = appendID(body, id)
 	body = append(body, `,"result":{`...)
-	if r.head != (resultHead{}) {
+	if r.head.Meta != nil {
 		body = appendHead(body, r.head)
 	}
 	body = append(body, `"content":[{"type":"text","text":`...)
@@ -46,13 +45,16 @@ func appendID(body []byte, id jsontext.Value) []byte {
 	return appendText(body, name)
 }
 
-// appendHead writes the members of a head, each with a comma behind it.
+// appendHead writes the members of a modern head, each with a comma behind it.
 func appendHead(body []byte, head resultHead) []byte {
-	text, err := json.Marshal(head)
-	if err != nil {
-		panic(err) // the server's own name
+	info := head.Meta.ServerInfo
+	body = append(append(append(body, `"resultType":"`...), head.ResultType...), `","_meta":{"io.modelcontextprotocol/serverInfo":{"name":`...)
+	body = appendText(body, info.Name)
+	if info.Title != "" {
+		body = appendText(append(body, `,"title":`...), info.Title)
 	}
-	return append(append(body, text[1:len(text)-1]...), ',')
+	body = appendText(append(body, `,"version":`...), info.Version)
+	return append(body, `}},`...)
 }
 
 func appendText(body []byte, text string) []byte {

@@ -13,7 +13,8 @@ import (
 // TestTextResponse: a text in short is what it is in full, byte by byte.
 func TestTextResponse(t *testing.T) {
 	modern := resultHead{ResultType: "complete", Meta: &resultMeta{ServerInfo: implementation{Name: "n\"", Title: "ü", Version: "1"}}}
-	for _, head := range []resultHead{{}, modern} {
+	untitled := resultHead{ResultType: "complete", Meta: &resultMeta{ServerInfo: implementation{Name: "n", Version: "\n"}}}
+	for _, head := range []resultHead{{}, modern, untitled} {
 		for _, id := range []string{`1`, `-0`, `1234567890123456789`, `""`, `"a"`, `"\u0061\u000a\/"`, `"<é\u2028>"`, "\"\u2028\x7f\""} {
 			for _, text := range []string{"", "plain", "\"\\\n\x00\u2028<&>é😀\uFFFD"} {
 				for _, structured := range []jsontext.Value{nil, jsontext.Value(`{}`), jsontext.Value(`{"a":[1,"\n"]}`)} {
