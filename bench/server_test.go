@@ -142,7 +142,7 @@ func seal[T interface{ String() string }](tb testing.TB, sealed func(T) (string,
 }
 
 // post sends one request of a benchmark's loop and checks the status.
-func (s *server) post(b *testing.B, path, contentType, bearer, body string, header ...string) {
+func (s *server) post(b testing.TB, path, contentType, bearer, body string, header ...string) {
 	req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 	defer fasthttp.ReleaseRequest(req)
 	defer fasthttp.ReleaseResponse(resp)

@@ -43,8 +43,7 @@ func foreignHost(site oauth.Site, ctx *fasthttp.RequestCtx) bool {
 // ambiguous says whether the request could be taken for another one by whatever
 // stands in front of this server.
 func ambiguous(h *fasthttp.RequestHeader) bool {
-	version := string(h.Protocol())
-	return framedTwice(h) || folded(h) || version != "HTTP/1.1" && version != "HTTP/1.0" ||
+	return framedTwice(h) || folded(h) || string(h.Protocol()) != "HTTP/1.1" && string(h.Protocol()) != "HTTP/1.0" ||
 		bytes.IndexByte(h.RequestURI(), '#') >= 0 || bytes.ContainsAny(h.Host(), "@/\\?#")
 }
 

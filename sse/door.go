@@ -43,7 +43,7 @@ var process = artifact.NewID()[:8]
 // a fasthttp handler ends the whole process and every stream with it.
 func (e *Endpoint) guard(d door, next func(*visit)) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
-		v := &visit{http: ctx, path: d.path, id: process + "-" + strconv.FormatUint(ctx.ID(), 36)}
+		v := &visit{http: ctx, path: d.path, id: requestID(ctx)}
 		defer func() {
 			if p := recover(); p != nil {
 				e.logPanic(v.id, p)
@@ -61,6 +61,11 @@ func (e *Endpoint) guard(d door, next func(*visit)) fasthttp.RequestHandler {
 			next(v)
 		}
 	}
+}
+
+func requestID(ctx *fasthttp.RequestCtx) string {
+	var b [32]byte
+	return string(strconv.AppendUint(append(append(b[:0], process...), '-'), ctx.ID(), 36))
 }
 
 func (e *Endpoint) logPanic(id string, p any) {
@@ -85,7 +90,7 @@ func (e *Endpoint) enter(d door, v *visit) bool {
 	case ctx.IsOptions():
 		d.preflight(v)
 		return false
-	case !slices.Contains(d.methods, string(ctx.Method())):
+	case !slices.ContainsFunc(d.methods, func(m string) bool { return m == string(ctx.Method()) }):
 		v.notAllowed(d.allow)
 		return false
 	}

@@ -141,8 +141,11 @@ func (v *visit) route() (string, bool) {
 
 // isModern says whether a version is 2026-07-28 or a later date.
 func isModern(version string) bool {
+	if version < mcp.Version20260728 { // nearly always, and an error costs more
+		return false
+	}
 	_, err := time.Parse(time.DateOnly, version)
-	return err == nil && version >= mcp.Version20260728
+	return err == nil
 }
 
 // message serves POST /sse/message. Besides the door's checks, in order: the

@@ -20,6 +20,7 @@ const (
 // the first call that ends with its client, until the server drains.
 func (l *streams) pulse() {
 	defer close(l.stopped)
+	defer l.watcher.close()
 	ticker := time.NewTicker(tickTime)
 	defer ticker.Stop()
 	for {
@@ -34,12 +35,14 @@ func (l *streams) pulse() {
 	}
 }
 
-// tick does what is due: expiry and heartbeats of each shard, and a look at the
-// peers of running calls, which should not run for nobody.
+// tick does what is due: expiry and heartbeats of each shard, the end of the
+// streams whose peers have left, and a look at the peers of running calls, which
+// should not run for nobody.
 func (l *streams) tick(now time.Time) {
 	for i := range l.shards {
 		l.sweep(&l.shards[i], now)
 	}
+	l.reap()
 	defer l.recovered("peer check")
 	for _, st := range l.calls.streams() {
 		if st.peerGone() {
@@ -48,6 +51,14 @@ func (l *streams) tick(now time.Time) {
 	}
 	for _, c := range l.running.all() {
 		c.checkPeer()
+	}
+}
+
+// reap closes the streams whose peers have left, as the watcher heard.
+func (l *streams) reap() {
+	defer l.recovered("reap") // those that are missed have their heartbeat
+	for _, st := range l.watcher.gone() {
+		st.close("peer gone", nil)
 	}
 }
 

@@ -53,7 +53,7 @@ func (e *Endpoint) session(v *visit, version mcp.Header) (s *mcp.Session, scope 
 // hasSessions tells the revisions with a handshake from 2026-07-28, which says
 // that the header is ignored. Without a version it is an early handshake one.
 func hasSessions(version mcp.Header) bool {
-	return version.Count == 0 || version.Value != mcp.Version20260728 && slices.Contains(mcp.Versions(), version.Value)
+	return version.Count == 0 || version.Value != mcp.Version20260728 && slices.Contains(versions, version.Value)
 }
 
 // encodeClient is the short form of what a client said of itself: its log level

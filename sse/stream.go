@@ -52,6 +52,7 @@ type stream struct {
 	writing int       // bytes in the hands of the writer; it runs while > 0
 	ending  bool      // nothing follows what is queued
 	closed  bool
+	watch   uint64          // number at the watcher; 0 is none
 	ctx     context.Context // of a legacy stream's calls, made at the first one
 	cancel  context.CancelFunc
 }
@@ -68,6 +69,7 @@ func (s *stream) attach(c net.Conn, first []byte) {
 	queue := s.queue
 	s.queue = nil
 	ok := s.write(append(first, queue...))
+	s.watch = s.list.watcher.add(s.socket, s)
 	s.mu.Unlock()
 	if !ok {
 		s.close("write", nil)
@@ -194,7 +196,7 @@ func (s *stream) close(reason string, farewell []byte) {
 	}
 	s.closed = true
 	s.queue, s.held = nil, nil
-	socket := s.socket
+	socket, watch := s.socket, s.watch
 	if socket.conn != nil && farewell != nil && s.writing == 0 {
 		socket.tryWrite(farewell) //nolint:errcheck // best effort, the stream ends anyway
 	}
@@ -202,6 +204,7 @@ func (s *stream) close(reason string, farewell []byte) {
 		s.cancel()
 	}
 	s.mu.Unlock()
+	s.list.watcher.forget(watch)
 	if socket.conn != nil {
 		socket.close() // also wakes the writer
 	}

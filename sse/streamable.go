@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -113,7 +114,7 @@ func (v *visit) acceptsEvents() bool {
 func (v *visit) acceptable() bool {
 	h := &v.http.Request.Header
 	switch {
-	case !isJSON(string(h.ContentType())):
+	case string(h.ContentType()) != "application/json" && !isJSON(string(h.ContentType())):
 		// A page may send text/plain to any server without asking first.
 		v.problem(fasthttp.StatusUnsupportedMediaType, "unsupported_media_type", "the Content-Type must be application/json")
 	case len(h.PeekAll(fasthttp.HeaderContentEncoding)) > 0:
@@ -147,7 +148,7 @@ func (v *visit) request(t mcp.Transport) mcp.Request {
 		ID:              v.id,
 		Caller:          v.caller(),
 		Body:            bytes.Clone(v.http.PostBody()),
-		ProtocolVersion: v.header("MCP-Protocol-Version"),
+		ProtocolVersion: v.version(),
 		Method:          v.header("Mcp-Method"),
 		Name:            v.header("Mcp-Name"),
 		Transport:       t,
@@ -176,6 +177,19 @@ func (v *visit) mirroredParams() map[string]mcp.Header {
 		params[rest] = mcp.Header{Value: string(value), Count: params[rest].Count + 1}
 	}
 	return params
+}
+
+// versions are the ones there are: a header that names one need not be copied.
+var versions = mcp.Versions()
+
+func (v *visit) version() mcp.Header {
+	lines := v.http.Request.Header.PeekAll("MCP-Protocol-Version")
+	if len(lines) == 1 {
+		if i := slices.IndexFunc(versions, func(known string) bool { return known == string(lines[0]) }); i >= 0 {
+			return mcp.Header{Value: versions[i], Count: 1}
+		}
+	}
+	return v.header("MCP-Protocol-Version")
 }
 
 // header copies a request header and counts its lines.

@@ -28,9 +28,10 @@ type streams struct {
 	running         *running
 	news            news
 
-	gate   gate
-	shards [shardCount]shard
-	seed   maphash.Seed
+	gate    gate
+	shards  [shardCount]shard
+	seed    maphash.Seed
+	watcher watcher
 
 	started sync.Once
 	stop    chan struct{} // closed when all streams are, to end the pulse
@@ -103,7 +104,14 @@ func (l *streams) add(st *stream) error {
 }
 
 // start lets the pulse begin, once.
-func (l *streams) start() { l.started.Do(func() { go l.pulse() }) }
+func (l *streams) start() {
+	l.started.Do(func() {
+		if err := l.watcher.open(); err != nil && watches {
+			l.log.Warn("closed connections are noticed at their heartbeat only", "event", "watch", "err", err)
+		}
+		go l.pulse()
+	})
+}
 
 func (l *streams) enter(subject string) error {
 	g := &l.gate

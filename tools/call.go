@@ -98,8 +98,9 @@ func (r *Registry) Call(ctx context.Context, c Call) (Result, error) {
 	if !ok {
 		return Result{}, ErrUnknownTool
 	}
+	arguments := c.Arguments // c would be copied once more
 	result, err := run(ctx, r, c, Result.size, func(tc *Context) (Result, error) {
-		result, err := t.perform(tc, c.Arguments)
+		result, err := t.perform(tc, arguments)
 		if result.IsError && tc.Err() != nil {
 			return Result{}, tc.ended()
 		}
@@ -119,33 +120,47 @@ type outcome[T any] struct {
 	err    error
 }
 
+// running is a handler at work, and all that it needs in one piece.
+type running[T any] struct {
+	Context
+	call     Call
+	registry *Registry
+	size     func(T) int
+	handle   func(*Context) (T, error)
+	cancel   context.CancelCauseFunc
+	done     chan outcome[T]
+}
+
 // run runs a handler under the registry's limits. Besides what the handler
 // returns, the error is ErrOverdue, context.Canceled or ErrInternal.
 func run[T any](ctx context.Context, r *Registry, c Call, size func(T) int, handle func(*Context) (T, error)) (T, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	tc := &Context{
-		Context: ctx, Caller: c.Caller, Trace: c.Trace,
-		client: c.Client, name: c.Name, askTimeout: r.AskTimeout,
+	h := &running[T]{
+		Context: Context{Caller: c.Caller, Trace: c.Trace, client: c.Client, name: c.Name, askTimeout: r.AskTimeout},
+		call:    c, registry: r, size: size, handle: handle,
+		// The buffer lets a handler end unheard.
+		done: make(chan outcome[T], 1),
 	}
-	tc.limit.start(r.Timeout, func() { cancel(ErrOverdue) })
-	defer tc.limit.stop()
+	h.Context.Context, h.cancel = context.WithCancelCause(ctx)
+	defer h.cancel(nil)
+	h.limit.start(r.Timeout, h.giveUp)
+	defer h.limit.stop()
 	// A goroutine of its own: a handler that ignores its context must not hold
-	// the request, and the buffer lets it end unheard.
-	done := make(chan outcome[T], 1)
-	go attempt(r, c, tc, size, handle, done)
+	// the request.
+	go h.attempt()
 	select {
-	case o := <-done:
+	case o := <-h.done:
 		return o.result, o.err
-	case <-ctx.Done():
+	case <-h.Done():
 		var none T
-		err := tc.ended()
+		err := h.ended()
 		if errors.Is(err, ErrOverdue) {
 			c.log("handler still running after its time", "tool_overdue", err)
 		}
 		return none, err
 	}
 }
+
+func (h *running[T]) giveUp() { h.cancel(ErrOverdue) }
 
 // ended says why the context has ended: the time was up, or the caller left.
 func (c *Context) ended() error {
@@ -157,31 +172,31 @@ func (c *Context) ended() error {
 }
 
 // attempt performs the handler and sends exactly one outcome, whatever it does.
-func attempt[T any](r *Registry, c Call, tc *Context, size func(T) int, handle func(*Context) (T, error), done chan<- outcome[T]) {
+func (h *running[T]) attempt() {
 	o := outcome[T]{err: ErrInternal} // stands if the handler panics or ends its goroutine
 	defer func() {
 		if p := recover(); p != nil {
 			o = outcome[T]{err: ErrInternal}
-			c.log("handler panicked", "tool_panic", fmt.Errorf("%v", p), "stack", string(debug.Stack()))
+			h.call.log("handler panicked", "tool_panic", fmt.Errorf("%v", p), "stack", string(debug.Stack()))
 		}
-		done <- o
+		h.done <- o
 	}()
-	result, err := handle(tc)
+	result, err := h.handle(&h.Context)
 	switch {
-	case err != nil && tc.Err() != nil:
-		o = outcome[T]{err: tc.ended()} // it only passed its context's error on
+	case err != nil && h.Err() != nil:
+		o = outcome[T]{err: h.ended()} // it only passed its context's error on
 	case err != nil && plainError(err):
 		o = outcome[T]{err: err}
 	case err != nil:
-		c.log("handler broke", "tool_error", err)
-	case size(result) > r.MaxOutput:
-		c.log("output too large", "tool_output", fmt.Errorf("%d bytes, at most %d", size(result), r.MaxOutput))
+		h.call.log("handler broke", "tool_error", err)
+	case h.size(result) > h.registry.MaxOutput:
+		h.call.log("output too large", "tool_output", fmt.Errorf("%d bytes, at most %d", h.size(result), h.registry.MaxOutput))
 	default:
 		o = outcome[T]{result: result}
 	}
 }
 
-func (c Call) log(message, event string, err error, more ...any) {
+func (c *Call) log(message, event string, err error, more ...any) {
 	name := c.what
 	if name == "" {
 		name = c.Name

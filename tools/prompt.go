@@ -70,7 +70,7 @@ func NewPrompt[In any](spec PromptSpec, handle func(*Context, In) ([]Message, er
 	}
 	p.perform = func(c *Context, arguments jsontext.Value) ([]Message, error) {
 		var in In
-		if err := decode(spec.Name, p.input, arguments, &in); err != nil {
+		if err := decode(spec.Name, p.input, nil, arguments, &in); err != nil {
 			return nil, err
 		}
 		return handle(c, in)

@@ -72,7 +72,7 @@ func NewResource[In any](spec ResourceSpec, handle func(*Context, In) ([]Resourc
 	r.input = input
 	r.perform = func(c *Context, uri string, arguments jsontext.Value) ([]ResourceContent, error) {
 		var in In
-		if err := decode(spec.Name, input, arguments, &in); err != nil {
+		if err := decode(spec.Name, input, nil, arguments, &in); err != nil {
 			return nil, err
 		}
 		contents, err := handle(c, in)

@@ -60,6 +60,7 @@ type Tool struct {
 	Headers []MirroredHeader
 
 	input, output *jsonschema.Resolved
+	flat          *flat // what input says, if that is little
 	perform       func(*Context, jsontext.Value) (Result, error)
 	err           error // what New found wrong; NewRegistry reports it
 }
@@ -85,6 +86,7 @@ func New[In, Out any](spec Spec, handle func(*Context, In) (Out, error)) Tool {
 		t.err = fmt.Errorf("input: %w", t.err)
 		return t
 	}
+	t.flat = flatten(t.input.Schema())
 	if t.Headers, t.err = headersOf(t.InputSchema); t.err != nil {
 		return t
 	}
@@ -96,7 +98,7 @@ func New[In, Out any](spec Spec, handle func(*Context, In) (Out, error)) Tool {
 	}
 	t.perform = func(c *Context, arguments jsontext.Value) (Result, error) {
 		var in In
-		if err := decode(t.Name, t.input, arguments, &in); err != nil {
+		if err := decode(t.Name, t.input, t.flat, arguments, &in); err != nil {
 			return Result{}, err
 		}
 		out, err := handle(c, in)
@@ -166,13 +168,22 @@ func schemaOf[T any]() (*jsonschema.Resolved, jsontext.Value, error) {
 	return resolved, text, nil
 }
 
-// decode reads arguments into in, a pointer to the input of what has the name.
-// The schema judges before Go's types do: it sees missing members, Go sees zero
-// values.
-func decode(name string, schema *jsonschema.Resolved, arguments jsontext.Value, in any) error {
+var deterministic = json.Deterministic(true)
+
+// known refuses arguments that the Go type does not know.
+var known = json.RejectUnknownMembers(true)
+
+// decode reads arguments into in, the input of what has the name. The schema
+// judges before Go's types do: it sees missing members, Go sees zero values. Its
+// flat form, if there is one, is asked first.
+func decode[In any](name string, schema *jsonschema.Resolved, short *flat, arguments jsontext.Value, in *In) error {
 	if len(arguments) == 0 {
 		arguments = jsontext.Value("{}")
 	}
+	if short != nil && json.Unmarshal(arguments, in, known) == nil && short.fits(arguments) {
+		return nil
+	}
+	*in = *new(In) // what did not fit may be in it
 	var v any
 	if err := json.Unmarshal(arguments, &v); err != nil {
 		return &ArgumentError{name, "not valid JSON: " + brief(err)}
@@ -180,7 +191,7 @@ func decode(name string, schema *jsonschema.Resolved, arguments jsontext.Value, 
 	if err := schema.Validate(v); err != nil {
 		return &ArgumentError{name, brief(err)}
 	}
-	if err := json.Unmarshal(arguments, in, json.RejectUnknownMembers(true)); err != nil {
+	if err := json.Unmarshal(arguments, in, known); err != nil {
 		where := ""
 		if e, ok := errors.AsType[*json.SemanticError](err); ok {
 			where = strings.TrimPrefix(string(e.JSONPointer), "/")
@@ -210,7 +221,7 @@ func render(out any) (Result, error) {
 	if contents, ok := out.(Contents); ok {
 		return Result{Contents: append(Contents{}, contents...)}, nil // never nil: that would mean a text
 	}
-	structured, err := json.Marshal(out, json.Deterministic(true))
+	structured, err := json.Marshal(out, deterministic)
 	if err != nil {
 		return Result{}, fmt.Errorf("output is not JSON: %w", err)
 	}

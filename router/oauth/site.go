@@ -11,7 +11,7 @@ import (
 var resourcePaths = []string{"/sse", "/mcp"}
 
 // loopbackHosts are the names a person may type for a server on this machine.
-var loopbackHosts = []string{"localhost", "127.0.0.1", "[::1]"}
+var loopbackHosts = [3]string{"localhost", "127.0.0.1", "[::1]"}
 
 // Site is the public identity of this server: its issuer and the resources it
 // protects. Everything comes from the configured SERVER_URL and never from a
@@ -22,6 +22,7 @@ type Site struct {
 	scheme, host string // host as configured, with the port if there is one
 	port         string // ":8080", or "" for the scheme's default
 	loopback     bool
+	bases        [3]string // the base URL by each of loopbackHosts
 }
 
 // NewSite reads a SERVER_URL: https, or http on a loopback host; scheme, host
@@ -45,7 +46,10 @@ func NewSite(serverURL string) (Site, error) {
 	if p := u.Port(); p != "" {
 		s.port = ":" + p
 	}
-	s.loopback = slices.Contains(loopbackHosts, strings.TrimSuffix(s.host, s.port))
+	for i, name := range loopbackHosts {
+		s.bases[i] = s.scheme + "://" + name + s.port
+	}
+	s.loopback = slices.Contains(loopbackHosts[:], strings.TrimSuffix(s.host, s.port))
 	if s.scheme == "http" && !s.loopback {
 		return Site{}, errors.New("is http; only a loopback address may be, everything else needs https")
 	}
@@ -72,10 +76,11 @@ func (s Site) Base(host string) (base string, ok bool) {
 	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, ']') {
 		name = name[:i]
 	}
-	if !slices.Contains(loopbackHosts, name) {
+	i := slices.Index(loopbackHosts[:], name)
+	if i < 0 {
 		return "", false
 	}
-	return s.scheme + "://" + name + s.port, true
+	return s.bases[i], true
 }
 
 // Issuers returns every spelling of the issuer, the configured one first.

@@ -72,20 +72,20 @@ func readResponse(body []byte, id string) (jsontext.Value, error) {
 	if problem != nil {
 		return nil, problem
 	}
-	if got, ok := stringOf(m["id"]); !ok || got != id {
+	if got, ok := stringOf(m.get("id")); !ok || got != id {
 		return nil, errors.New("the client's answer is to another question")
 	}
-	if raw := m["error"]; raw != nil {
+	if raw := m.get("error"); raw != nil {
 		var e struct {
 			Message string `json:"message"`
 		}
 		_ = json.Unmarshal(raw, &e) // an error without a message is an error
 		return nil, fmt.Errorf("the client refused to answer: %.200q", e.Message)
 	}
-	if m["result"].Kind() != '{' {
+	if m.get("result").Kind() != '{' {
 		return nil, errors.New("the client's answer has no result")
 	}
-	return m["result"], nil
+	return m.get("result"), nil
 }
 
 func prefixed(head string, rest []byte) jsontext.Value {

@@ -45,13 +45,13 @@ func readCompletion(x *exchange) (ref tools.Reference, argument string, typed to
 	bad := func(message string) (tools.Reference, string, tools.Completion, *Error) {
 		return tools.Reference{}, "", tools.Completion{}, invalidParams(message)
 	}
-	r, problem := readMember(x.params["ref"], "ref", "type", "name", "uri")
+	r, problem := readMember(x.params.get("ref"), "ref", "type", "name", "uri")
 	if problem != nil {
 		return ref, "", typed, problem
 	}
-	named, hasName := stringOf(r["name"])
-	uri, hasURI := stringOf(r["uri"])
-	switch kind, _ := stringOf(r["type"]); {
+	named, hasName := stringOf(r.get("name"))
+	uri, hasURI := stringOf(r.get("uri"))
+	switch kind, _ := stringOf(r.get("type")); {
 	case kind == "ref/prompt" && hasName && named != "":
 		ref.Prompt = named
 	case kind == "ref/resource" && hasURI && uri != "":
@@ -59,22 +59,22 @@ func readCompletion(x *exchange) (ref tools.Reference, argument string, typed to
 	default:
 		return bad("ref must be a ref/prompt with a name or a ref/resource with a uri")
 	}
-	a, problem := readMember(x.params["argument"], "argument", "name", "value")
+	a, problem := readMember(x.params.get("argument"), "argument", "name", "value")
 	if problem != nil {
 		return ref, "", typed, problem
 	}
-	argument, hasArgument := stringOf(a["name"])
-	value, hasValue := stringOf(a["value"])
+	argument, hasArgument := stringOf(a.get("name"))
+	value, hasValue := stringOf(a.get("value"))
 	if !hasArgument || !hasValue {
 		return bad("argument must have a name and a value, both strings")
 	}
 	typed.Value = value
-	if raw := x.params["context"]; raw != nil && x.completionContext {
+	if raw := x.params.get("context"); raw != nil && x.completionContext {
 		c, problem := readMember(raw, "context", "arguments")
 		if problem != nil {
 			return ref, "", typed, problem
 		}
-		if others := c["arguments"]; others != nil {
+		if others := c.get("arguments"); others != nil {
 			if typed.Others = stringsIn(others); typed.Others == nil {
 				return bad("context.arguments must be an object of strings")
 			}

@@ -23,13 +23,17 @@ const (
 	metaBaggage     = "baggage"
 )
 
+var knownMeta = []string{
+	metaVersion, metaCapabilities, metaLogLevel, metaProgress, metaTraceParent, metaTraceState, metaBaggage,
+}
+
 // choose decides by which revision a message is served. In order:
 //
 //  1. a header sent twice is refused;
 //  2. the 2024-11-05 transport has no modern revision: only handshake semantics;
 //  3. _meta with a version, a modern header or an unknown one: the modern path;
 //  4. else the header's version, the session's, or what the transport assumes.
-func choose(r *Request, meta members) (revision, *Error) {
+func choose(r *Request, meta *members) (revision, *Error) {
 	header := r.ProtocolVersion
 	if header.Count > 1 {
 		return revision{}, mismatch("MCP-Protocol-Version was sent more than once")
@@ -41,7 +45,7 @@ func choose(r *Request, meta members) (revision, *Error) {
 		}
 		return r.remembered(Version20241105), nil
 	}
-	if meta[metaVersion] != nil || header.Count == 1 && (!known || named.modern) {
+	if meta.get(metaVersion) != nil || header.Count == 1 && (!known || named.modern) {
 		return chooseModern(header, meta)
 	}
 	if header.Count == 1 {
@@ -62,15 +66,15 @@ func (r *Request) remembered(assumed string) revision {
 
 // chooseModern compares the version in the header with the one in _meta: what a
 // gateway sees and what is executed must be the same.
-func chooseModern(header Header, meta members) (revision, *Error) {
+func chooseModern(header Header, meta *members) (revision, *Error) {
 	inHeader := header.value()
-	if meta[metaVersion] == nil {
+	if meta.get(metaVersion) == nil {
 		if named, known := lookup(inHeader); !known || !named.modern {
 			return revision{}, unsupported(inHeader)
 		}
 		return revision{}, invalidParams("params._meta must hold " + metaVersion + " in this revision")
 	}
-	inBody, ok := stringOf(meta[metaVersion])
+	inBody, ok := stringOf(meta.get(metaVersion))
 	switch {
 	case !ok:
 		return revision{}, invalidParams(metaVersion + " must be a string")
@@ -88,21 +92,21 @@ func chooseModern(header Header, meta members) (revision, *Error) {
 
 // checkModern holds a request to the rules of 2026-07-28 before its method is
 // looked at: mirrored headers, then the capabilities in _meta.
-func checkModern(r *Request, m method, msg message, params, meta members) *Error {
+func checkModern(r *Request, m method, msg message, params, meta *members) *Error {
 	if problem := checkMirror("Mcp-Method", r.Method, msg.method, false); problem != nil {
 		return problem
 	}
 	if m.mirrored != "" {
-		if name, ok := stringOf(params[m.mirrored]); ok || r.Name.Count > 0 {
+		if name, ok := stringOf(params.get(m.mirrored)); ok || r.Name.Count > 0 {
 			if problem := checkMirror("Mcp-Name", r.Name, name, true); problem != nil {
 				return problem
 			}
 		}
 	}
-	if meta[metaCapabilities].Kind() != '{' {
+	if meta.get(metaCapabilities).Kind() != '{' {
 		return invalidParams("params._meta must hold " + metaCapabilities + ", an object, in this revision")
 	}
-	if raw := meta[metaLogLevel]; raw != nil && readLevel(raw) == 0 {
+	if raw := meta.get(metaLogLevel); raw != nil && readLevel(raw) == 0 {
 		return invalidParams(metaLogLevel + " must be one of " + levelNames)
 	}
 	return nil
@@ -175,17 +179,18 @@ func unsupported(requested string) *Error {
 }
 
 // readMeta reads the known members of params._meta.
-func readMeta(params members) (members, *Error) {
-	raw := params["_meta"]
+func readMeta(params *members) (members, *Error) {
+	raw := params.get("_meta")
 	if raw == nil {
-		return nil, nil
+		return members{}, nil
 	}
 	if raw.Kind() != '{' {
-		return nil, invalidParams("params._meta must be an object")
+		return members{}, invalidParams("params._meta must be an object")
 	}
-	return readObject(raw, true, metaVersion, metaCapabilities, metaLogLevel,
-		metaProgress, metaTraceParent, metaTraceState, metaBaggage)
+	return readObject(raw, true, knownMeta...)
 }
+
+var knownCapabilities = []string{"roots", "sampling", "elicitation"}
 
 // readCapabilities reads what a client says it can do for the server.
 func readCapabilities(raw jsontext.Value) (Capabilities, *Error) {
@@ -196,24 +201,25 @@ func readCapabilities(raw jsontext.Value) (Capabilities, *Error) {
 	if raw.Kind() != '{' {
 		return c, invalidParams("capabilities must be an object")
 	}
-	m, problem := readObject(raw, true, "roots", "sampling", "elicitation")
+	m, problem := readObject(raw, true, knownCapabilities...)
 	if problem != nil {
 		return c, problem
 	}
-	for name, bit := range map[string]Capabilities{"roots": Roots, "sampling": Sampling} {
-		if m[name].Kind() == '{' {
-			c |= bit
-		}
+	if m.get("roots").Kind() == '{' {
+		c |= Roots
 	}
-	if m["elicitation"].Kind() == '{' {
-		modes, problem := readObject(m["elicitation"], true, "form", "url")
+	if m.get("sampling").Kind() == '{' {
+		c |= Sampling
+	}
+	if m.get("elicitation").Kind() == '{' {
+		modes, problem := readObject(m.get("elicitation"), true, "form", "url")
 		if problem != nil {
 			return c, problem
 		}
-		if modes["url"].Kind() == '{' {
+		if modes.get("url").Kind() == '{' {
 			c |= ElicitationURL
 		}
-		if modes["form"].Kind() == '{' || modes["url"] == nil { // {} means forms, as it did before there were modes
+		if modes.get("form").Kind() == '{' || modes.get("url") == nil { // {} means forms, as it did before there were modes
 			c |= ElicitationForm
 		}
 	}

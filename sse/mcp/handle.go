@@ -31,8 +31,8 @@ func (s *Server) Handle(ctx context.Context, r Request) (reply Reply) {
 	return s.one(ctx, &r, jsontext.Value(r.Body), false)
 }
 
-// exchange is one request on its way through: its message is valid and its
-// revision is chosen.
+// exchange is one request on its way through: its message is valid, and
+// once its params are read its revision is chosen.
 type exchange struct {
 	*Request
 	revision
@@ -44,6 +44,7 @@ type exchange struct {
 	listen       *Listen      // set by subscriptions/listen
 	inBatch      bool
 	talk         talk
+	text         textResult // room for the usual result
 }
 
 // one answers one message.
@@ -55,26 +56,26 @@ func (s *Server) one(ctx context.Context, r *Request, raw jsontext.Value, inBatc
 	if msg.reply {
 		return r.takeResponse(msg, raw)
 	}
-	m, params, meta, problem := readParams(msg)
+	x := &exchange{Request: r, message: msg, server: s, inBatch: inBatch}
+	m, problem := x.readParams()
 	if problem != nil {
 		return refuse(msg.id, problem, r.saysModern())
 	}
-	rev, problem := choose(r, meta)
+	x.revision, problem = choose(r, &x.meta)
 	if msg.id == nil {
-		return takeNotification(rev, msg, problem)
+		return takeNotification(x.revision, msg, problem)
 	}
 	if problem != nil {
 		return refuse(msg.id, problem, true)
 	}
-	if rev.modern {
-		if problem := checkModern(r, m, msg, params, meta); problem != nil {
+	if x.modern {
+		if problem := checkModern(r, m, msg, &x.params, &x.meta); problem != nil {
 			return refuse(msg.id, problem, true)
 		}
 	}
-	if !s.offers(m, r, rev) {
-		return refuse(msg.id, methodNotFound(msg.method), rev.modern)
+	if !s.offers(m, r, x.revision) {
+		return refuse(msg.id, methodNotFound(msg.method), x.modern)
 	}
-	x := &exchange{Request: r, revision: rev, message: msg, server: s, params: params, meta: meta, inBatch: inBatch}
 	return s.answer(ctx, m, x)
 }
 
@@ -101,6 +102,9 @@ func (s *Server) answer(ctx context.Context, m method, x *exchange) Reply {
 	case x.listen != nil:
 		return Reply{Outcome: Listening, Listen: x.listen}
 	}
+	if text, ok := result.(*textResult); ok {
+		return Reply{Outcome: OK, Body: text.response(x.id), Session: x.opened}
+	}
 	return Reply{Outcome: OK, Body: encode(response{ID: x.id, Result: result}), Session: x.opened}
 }
 
@@ -111,19 +115,19 @@ var onlyMeta = []string{"_meta"}
 
 // readParams reads what the message's method wants to know of params. The
 // method is the zero one if it does not exist.
-func readParams(msg message) (m method, params, meta members, problem *Error) {
-	m = methods[msg.method]
-	if msg.params == nil {
-		return m, nil, nil, nil
+func (x *exchange) readParams() (m method, problem *Error) {
+	m = methods[x.method]
+	if x.message.params == nil {
+		return m, nil
 	}
 	if m.params == nil {
 		m.params = onlyMeta // the method does not exist, but its revision matters
 	}
-	if params, problem = readObject(msg.params, true, m.params...); problem != nil {
-		return m, nil, nil, problem
+	if x.params, problem = readObject(x.message.params, true, m.params...); problem != nil {
+		return m, problem
 	}
-	meta, problem = readMeta(params)
-	return m, params, meta, problem
+	x.meta, problem = readMeta(&x.params)
+	return m, problem
 }
 
 // takeResponse hands a response on to whoever asked. Clients of 2026-07-28 must
@@ -160,8 +164,8 @@ func takeNotification(rev revision, msg message, problem *Error) Reply {
 	}
 	reply := Reply{Outcome: Accepted}
 	if msg.method == "notifications/cancelled" && problem == nil && !rev.modern && msg.params != nil {
-		if m, problem := readObject(msg.params, true, "requestId"); problem == nil && validID(m["requestId"]) {
-			reply.Cancels = []string{string(m["requestId"])}
+		if m, problem := readObject(msg.params, true, "requestId"); problem == nil && validID(m.get("requestId")) {
+			reply.Cancels = []string{string(m.get("requestId"))}
 		}
 	}
 	return reply
@@ -173,7 +177,7 @@ const maxBatch = 32
 // batch answers an array of messages, which only 2025-03-26 has. All of them
 // together get the time and the output size of one tool call.
 func (s *Server) batch(ctx context.Context, r *Request, raw jsontext.Value) Reply {
-	rev, problem := choose(r, nil)
+	rev, problem := choose(r, &members{})
 	if problem != nil && problem.Code == codeVersion {
 		return refuse(nil, problem, true)
 	}
@@ -230,7 +234,7 @@ func (version) MarshalJSONTo(e *jsontext.Encoder) error { return e.WriteToken(js
 // encode writes a response on one line. Everything in it was checked before, so
 // an error is a mistake of ours and becomes one internal error in Handle.
 func encode(r response) []byte {
-	body, err := json.Marshal(r)
+	body, err := json.Marshal(r, json.Deterministic(true))
 	if err != nil {
 		panic(err)
 	}

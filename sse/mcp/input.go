@@ -68,10 +68,10 @@ func (x *exchange) resume(name string, arguments jsontext.Value) *Error {
 	}
 	r := &x.talk.rounds
 	var problem *Error
-	if r.digest, problem = digestCall(name, arguments, x.params); problem != nil {
+	if r.digest, problem = digestCall(name, arguments, &x.params); problem != nil {
 		return problem
 	}
-	if raw := x.params["inputResponses"]; raw != nil {
+	if raw := x.params.get("inputResponses"); raw != nil {
 		if raw.Kind() != '{' || json.Unmarshal(raw, &r.responses) != nil {
 			return invalidParams("inputResponses must be an object")
 		}
@@ -81,7 +81,7 @@ func (x *exchange) resume(name string, arguments jsontext.Value) *Error {
 			}
 		}
 	}
-	if raw := x.params["requestState"]; raw != nil {
+	if raw := x.params.get("requestState"); raw != nil {
 		return x.openState(raw)
 	}
 	return nil
@@ -114,8 +114,8 @@ func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []by
 // digestCall is the digest of a call: of its name and its arguments without white
 // space, with sorted members, since a client may write them down anew. A request that asks
 // for nothing and brings nothing needs none until it asks.
-func digestCall(name string, arguments jsontext.Value, params members) (string, *Error) {
-	if params["requestState"] == nil {
+func digestCall(name string, arguments jsontext.Value, params *members) (string, *Error) {
+	if params.get("requestState") == nil {
 		return "", nil
 	}
 	digest, err := digestOf(name, arguments)
@@ -247,14 +247,14 @@ func (x *exchange) sealState(p payload) (string, *Error) {
 	if err == nil && len(text) > maxPayload {
 		return "", invalidParams("the answers are too large to go on with: at most 32 KiB together")
 	}
-	name := x.params["name"]
+	name := x.params.get("name")
 	if x.method == "resources/read" {
-		name = x.params["uri"]
+		name = x.params.get("uri")
 	}
 	called, _ := stringOf(name)
 	var digest, sealed string
 	if err == nil {
-		digest, err = digestOf(called, x.params["arguments"])
+		digest, err = digestOf(called, x.params.get("arguments"))
 	}
 	if err == nil {
 		sealed, err = x.server.SealState(State{

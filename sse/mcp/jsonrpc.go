@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"mcp-oauth-server/tools"
 )
 
 // The error codes of JSON-RPC 2.0 §5.1 and of MCP 2026-07-28.
@@ -69,58 +70,81 @@ func tooDeep(data []byte) bool {
 // checkJSON accepts exactly one JSON value of bounded depth in valid UTF-8 with
 // no name twice in an object: two parsers must not see two messages in it.
 func checkJSON(body []byte) *Error {
-	if tooDeep(body) {
+	switch {
+	case tooDeep(body):
 		return invalidRequest("the JSON is nested too deeply: at most 64 levels")
+	case jsontext.Value(body).IsValid():
+		return nil
 	}
-	d := jsontext.NewDecoder(bytes.NewBuffer(body))
-	err := d.SkipValue()
-	if err == nil {
-		if _, err = d.ReadToken(); err == io.EOF {
-			return nil
-		}
+	return faultOf(body)
+}
+
+// faultOf says what is wrong with a body that is not valid.
+func faultOf(body []byte) *Error {
+	err := jsontext.NewDecoder(bytes.NewBuffer(body)).SkipValue()
+	switch {
+	case err == nil:
 		return &Error{Code: codeParse, Message: "the body holds more than one JSON value"}
-	}
-	if errors.Is(err, jsontext.ErrDuplicateName) {
+	case errors.Is(err, jsontext.ErrDuplicateName):
 		return invalidRequest("a JSON object has two members of one name")
 	}
 	return &Error{Code: codeParse, Message: "the body is not valid JSON"}
 }
 
-// members are the known members of one JSON object; one that was absent is nil.
-type members map[string]jsontext.Value
+// maxKnown is the largest number of members that is known of any object.
+const maxKnown = 7
 
-// readObject reads the known members of an object that checkJSON has passed.
-// Other members are left out if open is true and refused if not. A name that
-// only resembles a known one is always refused: some other parser on the way,
-// a gateway that filters methods for one, may take it for the known one.
-func readObject(object jsontext.Value, open bool, known ...string) (members, *Error) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(object))
-	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
-		return nil, invalidRequest("not a JSON object")
+// members are the known members of one JSON object. The zero value has none.
+type members struct {
+	known  []string
+	values [maxKnown]jsontext.Value
+}
+
+// get returns the value of a known member as it was written; nil if it was absent.
+func (m *members) get(name string) jsontext.Value {
+	if i := slices.Index(m.known, name); i >= 0 {
+		return m.values[i]
 	}
-	found := make(members, len(known))
-	for d.PeekKind() == '"' {
-		t, err := d.ReadToken()
-		if err != nil {
-			return nil, invalidRequest("not a JSON object")
+	return nil
+}
+
+// readObject reads the known members, maxKnown at most, of an object that
+// checkJSON has passed; they are pieces of it. Other members are left out if
+// open is true and refused if not. A name that only resembles a known one is
+// always refused: some other parser on the way, a gateway that filters methods
+// for one, may take it for the known one.
+func readObject(object jsontext.Value, open bool, known ...string) (members, *Error) {
+	if object.Kind() != '{' {
+		return members{}, invalidRequest("not a JSON object")
+	}
+	found := members{known: known}
+	for m := tools.MembersOf(object); m.Next(); {
+		name, ok := plainText(m.Name)
+		if !ok {
+			text, _ := stringOf(m.Name)
+			name = []byte(text)
 		}
-		name := t.String()
-		value, err := d.ReadValue()
-		if err != nil {
-			return nil, invalidRequest("not a JSON object")
+		if i := slices.IndexFunc(known, func(k string) bool { return k == string(name) }); i >= 0 {
+			found.values[i] = m.Value
+			continue
 		}
-		switch {
-		case slices.Contains(known, name):
-			found[name] = bytes.Clone(value)
-		case !open:
-			return nil, invalidRequest("unknown member in the message: JSON-RPC allows jsonrpc, id, method, params, result, error")
-		default:
-			if i := slices.IndexFunc(known, func(k string) bool { return resembles(name, k) }); i >= 0 {
-				return nil, invalidRequest("a member is written almost like " + known[i] + ": names are case-sensitive")
-			}
+		if !open {
+			return members{}, invalidRequest("unknown member in the message: JSON-RPC allows jsonrpc, id, method, params, result, error")
+		}
+		if i := slices.IndexFunc(known, func(k string) bool { return resembles(string(name), k) }); i >= 0 {
+			return members{}, invalidRequest("a member is written almost like " + known[i] + ": names are case-sensitive")
 		}
 	}
 	return found, nil
+}
+
+// plainText returns what is between the quotes of a valid string without
+// escapes: such a string means what it says.
+func plainText(quoted jsontext.Value) ([]byte, bool) {
+	if len(quoted) < 2 || quoted[0] != '"' || bytes.IndexByte(quoted, '\\') >= 0 {
+		return nil, false
+	}
+	return quoted[1 : len(quoted)-1], true
 }
 
 // resembles reports whether a lenient parser could take name for known: other
@@ -140,29 +164,32 @@ type message struct {
 	reply  bool           // a response to a request of ours
 }
 
+// envelope is what a message consists of.
+var envelope = []string{"jsonrpc", "id", "method", "params", "result", "error"}
+
 // parseMessage reads one message from JSON that checkJSON has passed. The id is
 // set even when an error is returned, if it was readable.
 func parseMessage(raw jsontext.Value) (message, *Error) {
-	m, problem := readObject(raw, false, "jsonrpc", "id", "method", "params", "result", "error")
+	m, problem := readObject(raw, false, envelope...)
 	if problem != nil {
 		return message{id: idOf(raw)}, problem
 	}
-	msg := message{id: m["id"], params: m["params"]}
+	msg := message{id: m.get("id"), params: m.get("params")}
 	if msg.id != nil && !validID(msg.id) {
 		msg.id = nil
 		return msg, invalidRequest("id must be a string or an integer")
 	}
-	if version, ok := stringOf(m["jsonrpc"]); !ok || version != "2.0" {
+	if !isText(m.get("jsonrpc"), "2.0") {
 		return msg, invalidRequest(`jsonrpc must be "2.0"`)
 	}
-	if m["method"] == nil {
-		return msg.asReply(m)
+	if m.get("method") == nil {
+		return msg.asReply(&m)
 	}
-	if m["result"] != nil || m["error"] != nil {
+	if m.get("result") != nil || m.get("error") != nil {
 		return msg, invalidRequest("a message is a request or a response, not both")
 	}
 	var ok bool
-	if msg.method, ok = stringOf(m["method"]); !ok || msg.method == "" {
+	if msg.method, ok = methodOf(m.get("method")); !ok || msg.method == "" {
 		return msg, invalidRequest("method must be a string")
 	}
 	if msg.params != nil && msg.params.Kind() != '{' {
@@ -172,12 +199,12 @@ func parseMessage(raw jsontext.Value) (message, *Error) {
 }
 
 // asReply checks a message without a method.
-func (msg message) asReply(m members) (message, *Error) {
+func (msg message) asReply(m *members) (message, *Error) {
 	msg.reply = true
 	switch {
-	case m["result"] == nil && m["error"] == nil:
+	case m.get("result") == nil && m.get("error") == nil:
 		return msg, invalidRequest("method is missing")
-	case m["result"] != nil && m["error"] != nil, m["params"] != nil, msg.id == nil && m["result"] != nil:
+	case m.get("result") != nil && m.get("error") != nil, m.get("params") != nil, msg.id == nil && m.get("result") != nil:
 		return msg, invalidRequest("not a valid response")
 	}
 	return msg, nil
@@ -187,10 +214,10 @@ func (msg message) asReply(m members) (message, *Error) {
 // can tell which of its requests failed.
 func idOf(raw jsontext.Value) jsontext.Value {
 	m, problem := readObject(raw, true, "id")
-	if problem != nil || !validID(m["id"]) {
+	if problem != nil || !validID(m.get("id")) {
 		return nil
 	}
-	return m["id"]
+	return m.get("id")
 }
 
 // validID accepts strings, and integers that fit in 64 bits: a float or a huge
@@ -199,12 +226,18 @@ func validID(id jsontext.Value) bool {
 	if len(id) == 0 {
 		return false
 	}
+	if len(id) < 19 && !slices.ContainsFunc(id, func(c byte) bool { return c < '0' || c > '9' }) {
+		return true
+	}
 	var n int64
 	return id.Kind() == '"' || id.Kind() == '0' && json.Unmarshal(id, &n) == nil
 }
 
-// stringOf returns the string in v, if it is one.
+// stringOf returns the string in v, if it is one. v was checked by checkJSON.
 func stringOf(v jsontext.Value) (string, bool) {
+	if plain, ok := plainText(v); ok {
+		return string(plain), true
+	}
 	var s string
 	if v.Kind() != '"' || json.Unmarshal(v, &s) != nil {
 		return "", false
@@ -212,10 +245,19 @@ func stringOf(v jsontext.Value) (string, bool) {
 	return s, true
 }
 
+// isText reports whether v is this string.
+func isText(v jsontext.Value, want string) bool {
+	if plain, ok := plainText(v); ok {
+		return string(plain) == want // without a copy
+	}
+	text, ok := stringOf(v)
+	return ok && text == want
+}
+
 // readMember is readObject for a member of params that must be an object.
 func readMember(raw jsontext.Value, name string, known ...string) (members, *Error) {
 	if raw.Kind() != '{' {
-		return nil, invalidParams(name + " must be an object")
+		return members{}, invalidParams(name + " must be an object")
 	}
 	return readObject(raw, true, known...)
 }

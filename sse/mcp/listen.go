@@ -27,7 +27,7 @@ type Listen struct {
 // the server announces anything. That may be nothing; the stream stays open all
 // the same, for clients that open it on principle.
 func (s *Server) subscribe(_ context.Context, x *exchange) (any, *Error) {
-	wanted, problem := readFilter(x.params["notifications"])
+	wanted, problem := readFilter(x.params.get("notifications"))
 	if problem != nil {
 		return nil, problem
 	}
@@ -45,8 +45,8 @@ func (s *Server) subscribe(_ context.Context, x *exchange) (any, *Error) {
 	}
 	head := s.head(x)
 	head.Meta.Subscription = x.id
-	x.listen = &Listen{
-		First: first, Last: encode(response{ID: x.id, Result: head}), id: x.id, filter: granted,
+	x.listen = &Listen{ // the stream lives long: it must not hold the whole request by a piece of it
+		First: first, Last: encode(response{ID: x.id, Result: head}), id: x.id.Clone(), filter: granted,
 	}
 	return nil, nil
 }
@@ -62,11 +62,11 @@ func readFilter(raw jsontext.Value) (f filter, problem *Error) {
 		"toolsListChanged": &f.ToolsListChanged, "promptsListChanged": &f.PromptsListChanged,
 		"resourcesListChanged": &f.ResourcesListChanged,
 	} {
-		if v := m[name]; v != nil && json.Unmarshal(v, flag) != nil {
+		if v := m.get(name); v != nil && json.Unmarshal(v, flag) != nil {
 			return filter{}, invalidParams(name + " must be true or false")
 		}
 	}
-	if v := m["resourceSubscriptions"]; v != nil {
+	if v := m.get("resourceSubscriptions"); v != nil {
 		if json.Unmarshal(v, &f.ResourceSubscriptions) != nil || len(f.ResourceSubscriptions) > maxWatched {
 			return filter{}, invalidParams(fmt.Sprintf("resourceSubscriptions must be a list of at most %d URIs", maxWatched))
 		}

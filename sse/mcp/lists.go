@@ -20,7 +20,7 @@ func page[T any](s *Server, x *exchange, all []T, name func(*T) string) ([]T, st
 		size = defaultPageSize
 	}
 	cursor := ""
-	if raw := x.params["cursor"]; raw != nil {
+	if raw := x.params.get("cursor"); raw != nil {
 		var ok bool
 		if cursor, ok = stringOf(raw); !ok {
 			return nil, "", invalidParams("cursor must be a string")

@@ -17,7 +17,7 @@ const defaultLogLevel = tools.Info
 func (x *exchange) logLevel() tools.Level {
 	switch {
 	case x.modern:
-		if level := readLevel(x.meta[metaLogLevel]); level != 0 {
+		if level := readLevel(x.meta.get(metaLogLevel)); level != 0 {
 			return level
 		}
 		return tools.Emergency + 1
@@ -45,7 +45,7 @@ func readLevel(raw jsontext.Value) tools.Level {
 // in the answer. A client of Streamable HTTP that goes on with its first id, or
 // without one, hears of info and what is more severe.
 func (s *Server) setLevel(_ context.Context, x *exchange) (any, *Error) {
-	level := readLevel(x.params["level"])
+	level := readLevel(x.params.get("level"))
 	if level == 0 {
 		return nil, invalidParams("level must be one of " + levelNames)
 	}

@@ -12,6 +12,7 @@ import (
 
 // method is one request method.
 type method struct {
+	name string
 	// params are the members of params the method reads; _meta is added.
 	params []string
 	// eras says where the method exists: false for the revisions with a
@@ -71,13 +72,23 @@ var methods = readingMeta(map[string]method{
 	"logging/setLevel": {eras: handshake, needs: hasLogs, params: []string{"level"}, answer: (*Server).setLevel},
 })
 
-// readingMeta adds _meta to what each method reads.
+// readingMeta adds _meta to what each method reads, and its name.
 func readingMeta(all map[string]method) map[string]method {
 	for name, m := range all {
-		m.params = append([]string{"_meta"}, m.params...)
+		m.name, m.params = name, append([]string{"_meta"}, m.params...)
 		all[name] = m
 	}
 	return all
+}
+
+// methodOf is stringOf without a copy of a name that is known.
+func methodOf(raw jsontext.Value) (string, bool) {
+	if plain, ok := plainText(raw); ok {
+		if m, known := methods[string(plain)]; known {
+			return m.name, true
+		}
+	}
+	return stringOf(raw)
 }
 
 // offers reports whether a method exists here, in this revision.
@@ -199,15 +210,15 @@ func (s *Server) initialize(_ context.Context, x *exchange) (any, *Error) {
 	if x.inBatch {
 		return nil, invalidRequest("initialize must not be part of a batch")
 	}
-	asked, ok := stringOf(x.params["protocolVersion"])
+	asked, ok := stringOf(x.params.get("protocolVersion"))
 	if !ok {
 		return nil, invalidParams("protocolVersion must be a string")
 	}
-	caps, problem := readCapabilities(x.params["capabilities"])
+	caps, problem := readCapabilities(x.params.get("capabilities"))
 	if problem != nil {
 		return nil, problem
 	}
-	name, version, problem := readClientInfo(x.params["clientInfo"])
+	name, version, problem := readClientInfo(x.params.get("clientInfo"))
 	if problem != nil {
 		return nil, problem
 	}
@@ -235,8 +246,8 @@ func readClientInfo(raw jsontext.Value) (name, version string, problem *Error) {
 	if problem != nil {
 		return "", "", problem
 	}
-	name, _ = stringOf(m["name"])
-	version, _ = stringOf(m["version"])
+	name, _ = stringOf(m.get("name"))
+	version, _ = stringOf(m.get("version"))
 	return name, version, nil
 }
 

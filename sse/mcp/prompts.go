@@ -38,11 +38,11 @@ func (s *Server) listPrompts(_ context.Context, x *exchange) (any, *Error) {
 
 // getPrompt answers prompts/get.
 func (s *Server) getPrompt(ctx context.Context, x *exchange) (any, *Error) {
-	name, ok := stringOf(x.params["name"])
+	name, ok := stringOf(x.params.get("name"))
 	if !ok {
 		return nil, invalidParams("name must be a string: the prompt to get")
 	}
-	arguments := x.params["arguments"]
+	arguments := x.params.get("arguments")
 	if arguments != nil && arguments.Kind() != '{' {
 		return nil, invalidParams("arguments must be an object")
 	}

@@ -74,7 +74,7 @@ func (s *Server) pageOfResources(x *exchange, all []tools.Resource) ([]resourceI
 // readResource answers resources/read. What it returns may be another thing the
 // next time, so a client must not keep it.
 func (s *Server) readResource(ctx context.Context, x *exchange) (any, *Error) {
-	uri, ok := stringOf(x.params["uri"])
+	uri, ok := stringOf(x.params.get("uri"))
 	if !ok {
 		return nil, invalidParams("uri must be a string: the resource to read")
 	}
@@ -113,7 +113,7 @@ const maxWatched = 64
 // them, so there the capability is not declared and a client that subscribes all
 // the same is answered but hears nothing.
 func (s *Server) watchResource(_ context.Context, x *exchange) (any, *Error) {
-	uri, ok := stringOf(x.params["uri"])
+	uri, ok := stringOf(x.params.get("uri"))
 	if !ok {
 		return nil, invalidParams("uri must be a string: the resource to watch")
 	}
@@ -134,7 +134,7 @@ func (s *Server) watchResource(_ context.Context, x *exchange) (any, *Error) {
 
 // unwatchResource answers resources/unsubscribe.
 func (s *Server) unwatchResource(_ context.Context, x *exchange) (any, *Error) {
-	uri, ok := stringOf(x.params["uri"])
+	uri, ok := stringOf(x.params.get("uri"))
 	if !ok {
 		return nil, invalidParams("uri must be a string: the resource to watch no more")
 	}

@@ -40,7 +40,7 @@ func (x *exchange) Can(needs Capabilities) bool { return x.client&needs == needs
 func (x *exchange) abilities() (c Capabilities, problem *Error) {
 	switch {
 	case x.modern:
-		if c, problem = readCapabilities(x.meta[metaCapabilities]); problem != nil {
+		if c, problem = readCapabilities(x.meta.get(metaCapabilities)); problem != nil {
 			return 0, problem
 		}
 		if x.server.SealState == nil || x.server.OpenState == nil {
@@ -65,7 +65,7 @@ const minInterval = 10 * time.Millisecond
 // Progress reports to a client that gave the request a progress token. Reports
 // that do not grow are dropped, as the protocol wants it.
 func (x *exchange) Progress(done, total float64, message string) {
-	token := x.meta[metaProgress]
+	token := x.meta.get(metaProgress)
 	if x.Conversation == nil || !validID(token) {
 		return
 	}

@@ -65,27 +65,21 @@ func describe(t *tools.Tool, rev revision) toolInfo {
 	return info
 }
 
-// callResult is the result of tools/call, in one of two forms: most tools say a
-// text, and that is spared the detour through kinds of content.
-type callResult[Block any] struct {
+// callResult is the result of tools/call with content of any kind.
+type callResult struct {
 	resultHead
-	Content           []Block        `json:"content"`
+	Content           tools.Contents `json:"content"`
 	StructuredContent jsontext.Value `json:"structuredContent,omitzero"`
 	IsError           bool           `json:"isError,omitzero"`
 }
 
-type textContent struct {
-	Type string `json:"type"`
-	Text string `json:"text"`
-}
-
 // callTool answers tools/call.
 func (s *Server) callTool(ctx context.Context, x *exchange) (any, *Error) {
-	name, ok := stringOf(x.params["name"])
+	name, ok := stringOf(x.params.get("name"))
 	if !ok {
 		return nil, invalidParams("name must be a string: the tool to call")
 	}
-	arguments := x.params["arguments"]
+	arguments := x.params.get("arguments")
 	if arguments != nil && arguments.Kind() != '{' {
 		return nil, invalidParams("arguments must be an object")
 	}
@@ -199,14 +193,18 @@ func (s *Server) render(x *exchange, r tools.Result) any {
 		r.Structured = nil
 	}
 	if r.Contents != nil {
-		return &callResult[tools.Content]{s.head(x), x.blocks(r.Contents), r.Structured, r.IsError}
+		return &callResult{s.head(x), x.blocks(r.Contents), r.Structured, r.IsError}
 	}
-	return &callResult[textContent]{s.head(x), []textContent{{Type: "text", Text: r.Text}}, r.Structured, r.IsError}
+	x.text = textResult{s.head(x), r.Text, r.Structured, r.IsError}
+	return &x.text
 }
 
 // logCall notes who called what; arguments and results are the user's own and
 // stay out of the log.
 func (s *Server) logCall(ctx context.Context, x *exchange, name string, r tools.Result, err error) {
+	if !s.Log.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
 	outcome := "ok"
 	_, unable := errors.AsType[*tools.MissingAbility](err)
 	switch {
