@@ -50,9 +50,7 @@ func broken(requestID string) []byte {
 }
 
 // notAllowed answers 405, which is no fault: clients try a GET, and take this for
-// "no". It has no body. Clients cancel a body they do not read, and one HTTP
-// library then tears down the connection, on which the next call may be waiting
-// already.
+// "no". It has no body, because no client reads one here.
 func (v *visit) notAllowed(allow string) {
 	v.http.Response.Header.Set(fasthttp.HeaderAllow, allow)
 	v.http.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")

@@ -135,9 +135,10 @@ func (s suite) run(t *testing.T, node, resource string) {
 	}
 }
 
-// lostCall is what the suite says when its own HTTP client has torn down the connection of a call that streams: seen
-// about once in ten runs, behind a proxy of either kind only, and never with the bearer put in without one. The suite
-// is run again then; a scenario that fails for any other reason fails the test.
+// lostCall is what the suite says when a call that streams got no answer: about once in ten runs through a proxy of
+// either kind, and not in 80 runs of 2025-11-25 with the bearer put in without one. What was seen is that the proxy's
+// connection to the server is closed while the call runs. Who begins that is not known, and a fault of the server is not
+// ruled out. Until it is, the suite is run again and each loss is logged; any other failure fails the test at once.
 const lostCall = "Scenario timed out"
 
 // verdict runs the suite and returns the folder of its results and what it said. It must end with 0.
@@ -155,7 +156,7 @@ func (s suite) verdict(t *testing.T, node, resource string) (dir, output string)
 		if !strings.Contains(output, lostCall) {
 			break
 		}
-		t.Log("the suite lost a call of its own; once more")
+		t.Log("a streaming call got no answer; the suite runs once more")
 	}
 	t.Fatalf("the suite does not end with 0:\n%s", output)
 	return "", ""
