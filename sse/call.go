@@ -102,9 +102,10 @@ func (c *call) open(first []byte) error {
 		return err
 	}
 	c.stream = st
-	// The HTTP server's read deadline is over at some time, which is not the end
-	// of the client.
-	if c.conn.SetReadDeadline(time.Time{}) != nil {
+	// The HTTP server's deadlines are over at some time, which is not the end of
+	// the client: that of the request's last byte, and, on a connection that is
+	// used again, that of the answer before.
+	if c.conn.SetDeadline(time.Time{}) != nil {
 		st.close("peer gone", nil)
 		return errGone
 	}

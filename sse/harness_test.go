@@ -355,6 +355,13 @@ func (r *replica) begin(t testing.TB, method, path, token, body string, header .
 	}
 	t.Cleanup(func() { conn.Close() })
 	c := &client{conn: conn, reader: bufio.NewReaderSize(conn, 512)}
+	c.request(t, method, path, token, body, header...)
+	return c
+}
+
+// request sends a request on the client's connection.
+func (c *client) request(t testing.TB, method, path, token, body string, header ...string) {
+	t.Helper()
 	request := method + " " + path + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + token + "\r\n"
 	if method == "POST" {
 		request += fmt.Sprintf("Content-Type: application/json\r\nContent-Length: %d\r\n", len(body))
@@ -362,10 +369,9 @@ func (r *replica) begin(t testing.TB, method, path, token, body string, header .
 	for i := 0; i < len(header); i += 2 {
 		request += header[i] + ": " + header[i+1] + "\r\n"
 	}
-	if _, err := io.WriteString(conn, request+"\r\n"+body); err != nil {
+	if _, err := io.WriteString(c.conn, request+"\r\n"+body); err != nil {
 		t.Fatal(err)
 	}
-	return c
 }
 
 // readHead reads the response head and returns the status.

@@ -43,6 +43,28 @@ func TestProgressComesBeforeTheAnswer(t *testing.T) {
 	}
 }
 
+// The HTTP server leaves the deadline of its last answer on a connection that is
+// kept. Clients and proxies use theirs again after minutes.
+func TestProgressOnAConnectionThatRested(t *testing.T) {
+	t.Parallel()
+	r := newReplica(t, newSite(t))
+	token := r.token(t, "alice")
+	c := r.begin(t, "GET", "/nowhere", token, "")
+	if status := c.readHead(t); status != 404 {
+		t.Fatalf("status %d", status)
+	}
+	time.Sleep(serverTimeout + 100*time.Millisecond) // the network's clock cannot be moved
+	c.request(t, "POST", "/sse", token, talk(1, "steps", `{"count":1}`), speaks...)
+	if status := c.readHead(t); status != 200 {
+		t.Fatalf("status %d", status)
+	}
+	for _, want := range []string{`"progress":1`, "done by alice"} {
+		if m := c.message(t); !strings.Contains(m, want) {
+			t.Fatalf("%s, want %s", m, want)
+		}
+	}
+}
+
 // Whoever does not say that it reads event streams gets none, and whoever has
 // nothing to hear either.
 func TestSilentCallsAreAnsweredWithJSON(t *testing.T) {
