@@ -65,7 +65,11 @@ func (s *stream) attach(c net.Conn, first []byte) {
 		c.Close() //nolint:errcheck // nobody is left to tell
 		return
 	}
-	s.socket = newSocket(c)
+	if s.answers { // the HTTP server still holds it
+		s.socket = newSocket(c)
+	} else {
+		s.socket = takeSocket(c)
+	}
 	queue := s.queue
 	s.queue = nil
 	ok := s.write(append(first, queue...))
@@ -106,7 +110,7 @@ func (s *stream) send(frame []byte, now time.Time) bool {
 // noticed. A stream with bytes on the way needs none.
 func (s *stream) beat() {
 	s.mu.Lock()
-	ok := s.closed || len(s.queue)+s.writing > 0 || s.socket.conn == nil || s.write(heartbeat)
+	ok := s.closed || len(s.queue)+s.writing > 0 || !s.socket.open() || s.write(heartbeat)
 	s.mu.Unlock()
 	if !ok || s.peerGone() {
 		s.close("peer gone", nil)
@@ -151,7 +155,7 @@ func (s *stream) ends() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	end := s.expires.Add(graceTime)
-	if attach := s.opened.Add(attachTime); s.socket.conn == nil && attach.Before(end) {
+	if attach := s.opened.Add(attachTime); !s.socket.open() && attach.Before(end) {
 		return attach
 	}
 	return end
@@ -197,7 +201,7 @@ func (s *stream) close(reason string, farewell []byte) {
 	s.closed = true
 	s.queue, s.held = nil, nil
 	socket, watch := s.socket, s.watch
-	if socket.conn != nil && farewell != nil && s.writing == 0 {
+	if socket.open() && farewell != nil && s.writing == 0 {
 		socket.tryWrite(farewell) //nolint:errcheck // best effort, the stream ends anyway
 	}
 	if s.cancel != nil {
@@ -205,7 +209,7 @@ func (s *stream) close(reason string, farewell []byte) {
 	}
 	s.mu.Unlock()
 	s.list.watcher.forget(watch)
-	if socket.conn != nil {
+	if socket.open() {
 		socket.close() // also wakes the writer
 	}
 	if s.place != nil {

@@ -34,12 +34,12 @@ func (w *watcher) open() error {
 func (w *watcher) add(s socket, st *stream) (number uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if s.raw == nil || w.byNumber == nil {
+	if w.byNumber == nil {
 		return 0
 	}
 	w.last++
 	var refused error
-	err := s.raw.Control(func(fd uintptr) { refused = pollPeer(w.poll, fd, w.last) })
+	err := s.control(func(fd uintptr) { refused = pollPeer(w.poll, fd, w.last) })
 	if err != nil || refused != nil {
 		return 0
 	}
