@@ -9,7 +9,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build ./mcp-oauth-server
-	go build -o mcp-oauth-server .
+	CGO_ENABLED=0 go build -trimpath -o mcp-oauth-server .
 
 run: build ## start it on http://localhost:8080 with the development identity provider (alice and bob)
 	@echo
