@@ -27,6 +27,7 @@ test: ## install what the tests need, then run all of them with the race detecto
 	@go vet ./...
 	@echo "== go test"
 	@E2E=required go test -race -timeout 9m ./...
+	@go test -tags portable ./sse # as on systems that do not say which peers have left
 
 conformance: ## run the official conformance suite against the product with its fixtures, alone and as two replicas
 	@bench/setup

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// socket is a connection that can be written and asked without waiting, where
-// the system offers that: TLS connections, and all off Unix, leave their writing
-// to the stream's writer.
+// socket is a connection that can be written and asked without waiting. Where
+// that is not so (TLS connections, and all off Unix) the writing is left to the
+// stream's writer, and a goroutine waits for the peer to leave.
 //
 // A stream that rests holds its descriptor bare. A net.Conn would be a kilobyte
 // of deadlines, addresses and places in the runtime's poller, nearly all of what
@@ -24,6 +24,7 @@ type socket struct {
 // waiter is what a writer needs of a connection. It is a net.Conn, or an os.File
 // around a descriptor that was bare.
 type waiter interface {
+	Read([]byte) (int, error)
 	Write([]byte) (int, error)
 	SetWriteDeadline(time.Time) error
 	Close() error
@@ -65,6 +66,9 @@ func takeSocket(c net.Conn) socket {
 
 // open says whether there is a connection.
 func (s socket) open() bool { return s.conn != nil || s.bare != 0 }
+
+// mute says that the socket has a connection that cannot be asked.
+func (s socket) mute() bool { return s.conn != nil && s.raw == nil }
 
 // control gives the descriptor to f.
 func (s socket) control(f func(fd uintptr)) error {
@@ -110,17 +114,24 @@ func (s *socket) wait() waiter {
 	return s.conn
 }
 
-// close closes the connection. A TLS connection says good-bye first and may
-// have to wait for that.
-func (s socket) close() {
-	switch {
-	case s.bare != 0:
-		closeNow(uintptr(s.bare - 1))
-	case s.raw == nil:
-		go s.conn.Close() //nolint:errcheck // nobody is left to tell
-	default:
-		s.conn.Close() //nolint:errcheck // nobody is left to tell
+// close sends what the socket takes at once of a farewell and closes it. A mute
+// one has to wait for both; TLS says good-bye even without a farewell.
+func (s socket) close(farewell []byte) {
+	if s.mute() {
+		go func() {
+			if len(farewell) > 0 && s.conn.SetWriteDeadline(time.Now().Add(farewellTime)) == nil {
+				s.conn.Write(farewell) //nolint:errcheck // best effort, the stream ends anyway
+			}
+			s.conn.Close() //nolint:errcheck // nobody is left to tell
+		}()
+		return
 	}
+	s.tryWrite(farewell) //nolint:errcheck // best effort, the stream ends anyway
+	if s.bare != 0 {
+		closeNow(uintptr(s.bare - 1))
+		return
+	}
+	s.conn.Close() //nolint:errcheck // nobody is left to tell
 }
 
 // peerLeft is peerGone for a connection that is not ours yet: nothing is read,

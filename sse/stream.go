@@ -2,6 +2,7 @@ package sse
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -24,6 +25,8 @@ const (
 	graceTime = 500 * time.Millisecond
 	// attachTime is how long fasthttp may take to hand the connection over.
 	attachTime = 10 * time.Second
+	// farewellTime is how long a closing stream may take to say why.
+	farewellTime = time.Second
 	// lifeTime bounds a stream whose token is renewed again and again. It is
 	// shorter than the life of the handle, so that no stream stays open whose
 	// messages are already refused.
@@ -73,11 +76,23 @@ func (s *stream) attach(c net.Conn, first []byte) {
 	queue := s.queue
 	s.queue = nil
 	ok := s.write(append(first, queue...))
-	s.watch = s.list.watcher.add(s.socket, s)
+	if s.socket.mute() {
+		go s.awaitEnd(s.socket.conn)
+	} else {
+		s.watch = s.list.watcher.add(s.socket, s)
+	}
 	s.mu.Unlock()
 	if !ok {
 		s.close("write", nil)
 	}
+}
+
+// awaitEnd closes the stream when its peer has left. It runs as long as a stream
+// that cannot be asked.
+func (s *stream) awaitEnd(c io.Reader) {
+	defer s.list.recovered("peer watch")
+	io.Copy(io.Discard, c) //nolint:errcheck // any error is an end
+	s.close("peer gone", nil)
 }
 
 // send delivers one frame, or holds it back while the token has expired. A
@@ -201,8 +216,8 @@ func (s *stream) close(reason string, farewell []byte) {
 	s.closed = true
 	s.queue, s.held = nil, nil
 	socket, watch := s.socket, s.watch
-	if socket.open() && farewell != nil && s.writing == 0 {
-		socket.tryWrite(farewell) //nolint:errcheck // best effort, the stream ends anyway
+	if s.writing > 0 { // in the middle of something else
+		farewell = nil
 	}
 	if s.cancel != nil {
 		s.cancel()
@@ -210,7 +225,7 @@ func (s *stream) close(reason string, farewell []byte) {
 	s.mu.Unlock()
 	s.list.watcher.forget(watch)
 	if socket.open() {
-		socket.close() // also wakes the writer
+		socket.close(farewell) // also wakes the writer
 	}
 	if s.place != nil {
 		s.place.Release()

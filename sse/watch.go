@@ -4,8 +4,8 @@ import "sync"
 
 // watcher learns from the system which peers have left, where the system can
 // say so of all sockets at once: a stream then costs a place in a map, not a
-// goroutine that waits for its end. The zero value watches nothing, and a
-// stream that is not watched has its heartbeat.
+// goroutine that waits for its end. The zero value watches nothing; a socket that
+// it cannot take has its heartbeat.
 //
 // Every watch has a number of its own, and the system reports numbers. A report
 // cannot hit a wrong stream: a descriptor is given to the next connection as
@@ -27,6 +27,13 @@ func (w *watcher) open() error {
 	defer w.mu.Unlock()
 	w.poll, w.byNumber = poll, make(map[uint64]*stream)
 	return nil
+}
+
+// watches says whether there is such a list.
+func (w *watcher) watches() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.byNumber != nil
 }
 
 // add watches the stream's socket until its peer leaves. It returns the number
