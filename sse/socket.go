@@ -126,7 +126,9 @@ func (s socket) close(farewell []byte) {
 		}()
 		return
 	}
-	s.tryWrite(farewell) //nolint:errcheck // best effort, the stream ends anyway
+	if len(farewell) > 0 { // or a writer that is stuck would be waited for
+		s.tryWrite(farewell) //nolint:errcheck // best effort, the stream ends anyway
+	}
 	if s.bare != 0 {
 		closeNow(uintptr(s.bare - 1))
 		return
