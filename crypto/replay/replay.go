@@ -24,7 +24,7 @@ var (
 // Guard spends ids. Spend returns nil exactly once for an id until the given
 // time, ErrSpent from then on, and ErrUnavailable when it cannot tell. After
 // until the guard may forget the id, so until must not lie before the expiry of
-// what the id stands for.
+// what the id stands for. It bounds its own time: its callers set no deadline.
 type Guard interface {
 	Spend(ctx context.Context, id string, until time.Time) error
 }

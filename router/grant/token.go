@@ -28,11 +28,6 @@ type Room struct {
 	Log         *slog.Logger
 }
 
-// guardTime is how long the replay guard may take to answer. The request's own
-// context is not passed on: a guard may keep its context for longer than the
-// handler lives, and the request's memory is used again then.
-const guardTime = 2 * time.Second
-
 // Token answers POST /token.
 func (r Room) Token(ctx *fasthttp.RequestCtx) {
 	entry := entry{event: "token"}
@@ -41,8 +36,8 @@ func (r Room) Token(ctx *fasthttp.RequestCtx) {
 		r.refuse(ctx, entry, err)
 		return
 	}
-	r.Log.Info("token issued", entry.fields()...)
-	oauth.WriteJSON(ctx, fasthttp.StatusOK, answer)
+	r.record(slog.LevelInfo, "token issued", entry)
+	answer.write(ctx)
 }
 
 // decide is the whole decision, in phases; the first that fails ends it.
@@ -113,9 +108,9 @@ func (r Room) spend(g grant) error {
 	if g.codeID == "" {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), guardTime)
-	defer cancel()
-	switch err := r.Guard.Spend(ctx, g.codeID, g.codeExpires); {
+	// The request's own context is not passed on: a guard may keep its context for
+	// longer than the handler lives, and the request's memory is used again then.
+	switch err := r.Guard.Spend(context.Background(), g.codeID, g.codeExpires); {
 	case errors.Is(err, replay.ErrSpent):
 		return oauth.NewError(oauth.InvalidGrant, "the authorization code was used before")
 	case err != nil:
@@ -133,11 +128,11 @@ func (r Room) spend(g grant) error {
 func (r Room) refuse(ctx *fasthttp.RequestCtx, log entry, err error) {
 	var e *oauth.Error
 	if !errors.As(err, &e) {
-		r.Log.Error("token not issued", append(log.fields(), "err", err)...)
+		r.record(slog.LevelError, "token not issued", log, slog.Any("err", err))
 		oauth.WriteError(ctx, &oauth.Error{Code: oauth.ServerError, Description: "the token could not be issued", Status: 500})
 		return
 	}
-	r.Log.Info("token refused", append(log.fields(), "err", e.Code, "reason", e.Description)...)
+	r.record(slog.LevelInfo, "token refused", log, slog.String("err", e.Code), slog.String("reason", e.Description))
 	if e.Code == oauth.InvalidClient && len(ctx.Request.Header.Peek(fasthttp.HeaderAuthorization)) > 0 {
 		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, `Basic realm="token"`) // RFC 6749 §5.2
 	}
@@ -151,6 +146,15 @@ type entry struct {
 	subject string
 }
 
-func (e entry) fields() []any {
-	return []any{"event", e.event, "client", e.client, "subject", e.subject}
+// record writes a line, and makes nothing of one that nobody reads.
+func (r Room) record(level slog.Level, message string, e entry, more ...slog.Attr) {
+	if !r.Log.Enabled(context.Background(), level) {
+		return
+	}
+	attrs := append([]slog.Attr{
+		slog.String("event", e.event),
+		slog.String("client", string(e.client)),
+		slog.String("subject", e.subject),
+	}, more...)
+	r.Log.LogAttrs(context.Background(), level, message, attrs...)
 }
