@@ -45,7 +45,7 @@ func (t tokens) write(ctx *fasthttp.RequestCtx) {
 
 // mint issues the tokens of a grant. No token outlives the family, and the
 // expires_in that is told is that of the token.
-func (r Room) mint(g grant) (tokens, error) {
+func (r *Room) mint(g grant) (tokens, error) {
 	now := r.Now()
 	expires := now.Add(r.Lifetimes.Access)
 	if expires.After(g.familyExpires) {
@@ -70,7 +70,7 @@ func (r Room) mint(g grant) (tokens, error) {
 	return answer, nil
 }
 
-func (r Room) accessToken(g grant, expires time.Time) artifact.AccessToken {
+func (r *Room) accessToken(g grant, expires time.Time) artifact.AccessToken {
 	return artifact.AccessToken{
 		User:     g.user,
 		Issuer:   r.Site.Issuer(g.resource),

@@ -14,7 +14,8 @@ import (
 	"mcp-oauth-server/router/oauth"
 )
 
-// Room answers POST /token. All fields are required.
+// Room answers POST /token. All fields are required, and set before the first
+// request.
 type Room struct {
 	Clients     client.Resolver
 	OpenCode    artifact.Opener[artifact.AuthorizationCode]
@@ -29,7 +30,7 @@ type Room struct {
 }
 
 // Token answers POST /token.
-func (r Room) Token(ctx *fasthttp.RequestCtx) {
+func (r *Room) Token(ctx *fasthttp.RequestCtx) {
 	entry := entry{event: "token"}
 	answer, err := r.decide(ctx, &entry)
 	if err != nil {
@@ -49,7 +50,7 @@ func (r Room) Token(ctx *fasthttp.RequestCtx) {
 //  4. resource: the one of the grant, if one is named
 //  5. spend: a code only once, and only after all else is right
 //  6. mint
-func (r Room) decide(ctx *fasthttp.RequestCtx, log *entry) (tokens, error) {
+func (r *Room) decide(ctx *fasthttp.RequestCtx, log *entry) (tokens, error) {
 	req, err := readRequest(ctx)
 	if err != nil {
 		return tokens{}, err
@@ -77,7 +78,7 @@ func (r Room) decide(ctx *fasthttp.RequestCtx, log *entry) (tokens, error) {
 // authenticate resolves the client. It is public, so there is nothing to prove;
 // but a secret that this server never issued is a sign that the client means
 // another registration, and is refused.
-func (r Room) authenticate(req request) (client.Client, error) {
+func (r *Room) authenticate(req request) (client.Client, error) {
 	if req.secret != "" {
 		return client.Client{}, invalidClient("this client has no secret; send client_id alone")
 	}
@@ -91,7 +92,7 @@ func (r Room) authenticate(req request) (client.Client, error) {
 // checkResource compares the resource parameter, if there is one, with that of
 // the grant (RFC 8707 §2.2). A token is never for another audience than the one
 // the user saw.
-func (r Room) checkResource(req request, g grant) error {
+func (r *Room) checkResource(req request, g grant) error {
 	if req.resource == "" {
 		return nil
 	}
@@ -104,7 +105,7 @@ func (r Room) checkResource(req request, g grant) error {
 
 // spend marks a code as used. If the guard cannot tell, nothing is used up and
 // the client may try again: invalid_grant would make it forget the login.
-func (r Room) spend(g grant) error {
+func (r *Room) spend(g grant) error {
 	if g.codeID == "" {
 		return nil
 	}
@@ -125,7 +126,7 @@ func (r Room) spend(g grant) error {
 
 // refuse answers with the error. What is no protocol error is this server's own
 // fault: its words are for the log.
-func (r Room) refuse(ctx *fasthttp.RequestCtx, log entry, err error) {
+func (r *Room) refuse(ctx *fasthttp.RequestCtx, log entry, err error) {
 	var e *oauth.Error
 	if !errors.As(err, &e) {
 		r.record(slog.LevelError, "token not issued", log, slog.Any("err", err))
@@ -147,7 +148,7 @@ type entry struct {
 }
 
 // record writes a line, and makes nothing of one that nobody reads.
-func (r Room) record(level slog.Level, message string, e entry, more ...slog.Attr) {
+func (r *Room) record(level slog.Level, message string, e entry, more ...slog.Attr) {
 	if !r.Log.Enabled(context.Background(), level) {
 		return
 	}
