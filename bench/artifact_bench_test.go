@@ -9,8 +9,11 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"mcp-oauth-server/crypto/artifact"
 	"mcp-oauth-server/crypto/jose"
@@ -159,13 +162,15 @@ func BenchmarkAccessToken(b *testing.B) {
 }
 
 // BenchmarkRefuse is what a stranger can make the server do with one bearer:
-// one whose seal is wrong, one of a key that is not in the ring, and garbage.
+// one whose seal is wrong, one of a day that nothing was minted on, one of a key
+// that is not in the ring, and garbage.
 func BenchmarkRefuse(b *testing.B) {
 	access, foreign := letters(newVault(b))[4], letters(newVault(b))[4]
 	for name, refused := range map[string]string{
-		"Forged":  forged(b, access),
-		"Foreign": mustMint(b, foreign),
-		"Garbage": strings.Repeat("A", 750),
+		"Forged":   forged(b, access),
+		"Tomorrow": ofTomorrow(b, access),
+		"Foreign":  mustMint(b, foreign),
+		"Garbage":  strings.Repeat("A", 750),
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -176,6 +181,22 @@ func BenchmarkRefuse(b *testing.B) {
 			}
 		})
 	}
+}
+
+// ofTomorrow is a token of l whose header names the next day.
+func ofTomorrow(b *testing.B, l letter) string {
+	b.Helper()
+	encoded, rest, _ := strings.Cut(mustMint(b, l), ".")
+	header, err := base64.RawURLEncoding.DecodeString(encoded)
+	if err != nil {
+		b.Fatal(err)
+	}
+	today := int(time.Now().Unix() / 86400)
+	changed := strings.Replace(string(header), fmt.Sprintf(".%d\"", today), fmt.Sprintf(".%d\"", today+1), 1)
+	if changed == string(header) {
+		b.Fatalf("no day in %s", header)
+	}
+	return base64.RawURLEncoding.EncodeToString([]byte(changed)) + "." + rest
 }
 
 // BenchmarkFloor is the cryptography of one artifact and nothing else: no JSON,

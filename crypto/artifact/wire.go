@@ -2,7 +2,6 @@ package artifact
 
 import (
 	"encoding/base64"
-	"strings"
 	"sync"
 
 	"github.com/go-json-experiment/json"
@@ -109,14 +108,13 @@ func (w *wire) optionalBytes(name string, p *[]byte) {
 func (w *wire) digest(name string, p *Digest) { w.text(name, (*string)(p)) }
 
 // id is a random id. A fresh one is written, whatever p says: a room that passes
-// a redeemed artifact on does not mint its id again. What is read is a text of
-// its own, because a replay guard keeps it for longer than the artifact.
+// a redeemed artifact on does not mint its id again.
 func (w *wire) id(name string, p *string) {
 	if !w.reading {
 		w.writeName(name)
 		w.buf = append(appendRandom(append(w.buf, '"'), idSize), '"')
 	} else if w.readName(name) {
-		*p = strings.Clone(w.readText())
+		*p = w.readText()
 	}
 }
 

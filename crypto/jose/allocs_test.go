@@ -36,5 +36,11 @@ func TestAllocations(t *testing.T) {
 		if n := testing.AllocsPerRun(100, func() { mustRefuse(t, r, p, forged, jose.ErrForged, noon) }); n > 0 {
 			t.Errorf("refusing %s: %v allocations", name(p), n)
 		}
+		// Deriving a key allocates: of a day that nobody has minted on, only the
+		// first forgery does.
+		tomorrow := craft(t, r.Outer(0, p, jose.Today(noon)+1), make([]byte, 32), []byte("x"))
+		if n := testing.AllocsPerRun(100, func() { mustRefuse(t, r, p, tomorrow, jose.ErrForged, noon) }); n > 0 {
+			t.Errorf("refusing %s of tomorrow: %v allocations", name(p), n)
+		}
 	}
 }

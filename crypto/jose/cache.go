@@ -33,8 +33,8 @@ type issue struct {
 
 // cache keeps signets. Making one costs a few microseconds, so it is an
 // optimisation only; that of the openings is filled by tokens that opened, never
-// by a kid that a stranger made up. Readers take no lock: they see a map that is
-// never written again.
+// by a kid that a stranger made up, which would turn out those in use. Readers
+// take no lock: they see a map that is never written again.
 type cache[K comparable] struct {
 	writing sync.Mutex
 	signets atomic.Pointer[map[K]*signet]
@@ -72,6 +72,34 @@ func (c *cache[K]) put(k K, s *signet) {
 	c.signets.Store(&next)
 }
 
+// suspects keeps signets that headers named and no token has opened with yet, so
+// that a stranger's forgeries make us derive a key once and not each time. Of
+// most kinds a header can name three days, all of which have room; only those of
+// a registration, which may be of any day, can turn out others. It is used after
+// the cache of the openings, whose tokens never wait for its lock.
+type suspects struct {
+	mu      sync.Mutex
+	signets map[letterhead]*signet
+}
+
+func (c *suspects) get(k letterhead) (*signet, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s, ok := c.signets[k]
+	return s, ok
+}
+
+// put keeps a signet. A full house is emptied, which costs less for each than
+// finding the one to drop.
+func (c *suspects) put(k letterhead, s *signet) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.signets == nil || len(c.signets) >= cacheSize {
+		c.signets = make(map[letterhead]*signet)
+	}
+	c.signets[k] = s
+}
+
 // mintingSignet returns the signet that mints on a day.
 func (r *Ring) mintingSignet(p Profile, day int) *signet {
 	name := issue{p.style(), day}
@@ -84,30 +112,44 @@ func (r *Ring) mintingSignet(p Profile, day int) *signet {
 	return s
 }
 
-// openingSignet returns the signet that a header names, and whether it is one
-// that is kept. The header is untrusted, so a new signet is kept by the caller,
-// once the token has opened.
-func (r *Ring) openingSignet(p Profile, header string, today int) (s *signet, kept bool, err error) {
-	if s, kept = r.opening.get(letterhead{p.style(), header}); kept {
-		if !p.mayOpen(s.day, today) {
-			return nil, false, ErrUnknownKey
+// openingSignet returns the signet that a header names, and whether a token has
+// opened with it before. The header is untrusted, so a new signet is kept by the
+// caller, once the token has opened.
+func (r *Ring) openingSignet(p Profile, header string, today int) (s *signet, proven bool, err error) {
+	name := letterhead{p.style(), header}
+	if s, proven = r.opening.get(name); !proven {
+		if s, err = r.suspect(p, name, today); err != nil {
+			return nil, false, err
 		}
-		return s, true, nil
 	}
-	kid, ok := readHeader(p, header)
+	if !p.mayOpen(s.day, today) {
+		return nil, false, ErrUnknownKey
+	}
+	return s, proven, nil
+}
+
+// suspect returns the signet of a header that nothing has opened with yet.
+func (r *Ring) suspect(p Profile, name letterhead, today int) (*signet, error) {
+	if s, ok := r.suspects.get(name); ok {
+		return s, nil
+	}
+	kid, ok := readHeader(p, name.header)
 	if !ok {
-		return nil, false, ErrMalformed
+		return nil, ErrMalformed
 	}
 	id, day, ok := parseKid(kid)
 	m, known := r.member(id)
 	if !ok || !known || !p.mayOpen(day, today) {
-		return nil, false, ErrUnknownKey
+		return nil, ErrUnknownKey
 	}
-	return newSignet(r, p, m, day), false, nil
+	s := newSignet(r, p, m, day)
+	r.suspects.put(p.letterhead(s), s)
+	return s, nil
 }
 
-// keep keeps a signet whose token opened. The name is the signet's own text: a
-// piece of the token would hold all of it in memory.
-func (r *Ring) keep(p Profile, s *signet) {
-	r.opening.put(letterhead{p.style(), string(s.outer)}, s)
-}
+// keep keeps a signet whose token opened.
+func (r *Ring) keep(p Profile, s *signet) { r.opening.put(p.letterhead(s), s) }
+
+// letterhead is the signet's name in its own text: a piece of the token would
+// hold all of it in memory.
+func (p Profile) letterhead(s *signet) letterhead { return letterhead{p.style(), string(s.outer)} }

@@ -19,6 +19,13 @@ func (r *Ring) Cached() int {
 	return 0
 }
 
+// Suspected says how many signets are kept that no token has opened with.
+func (r *Ring) Suspected() int {
+	r.suspects.mu.Lock()
+	defer r.suspects.mu.Unlock()
+	return len(r.suspects.signets)
+}
+
 // Holds says whether a signet of a kind and day is kept for the i-th secret,
 // for opening or for minting.
 func (r *Ring) Holds(i int, kind string, day int) bool {

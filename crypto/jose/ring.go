@@ -97,10 +97,11 @@ func parseSecret(s string) ([]byte, error) {
 // Ring holds the keys of one deployment. It is immutable but for its caches and
 // safe for concurrent use; a reload builds a new one.
 type Ring struct {
-	issuer  string
-	members []*member
-	minting cache[issue]
-	opening cache[letterhead]
+	issuer   string
+	members  []*member
+	minting  cache[issue]
+	opening  cache[letterhead]
+	suspects suspects
 }
 
 // member is one secret of the ring with what does not change by the day.

@@ -236,8 +236,45 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 }
 
+// Forged tokens of all the days there are take a bounded room, which is not that
+// of the tokens that opened; and a token of any of those days opens all the same.
+func TestForgeriesHaveTheirOwnRoom(t *testing.T) {
+	minting, r := newRing(t, issuer, secretA), newRing(t, issuer, secretA)
+	token := seal(t, minting, forever, "x", noon)
+	mustOpen(t, r, forever, token, "x", noon)
+	for i := range 3 * jose.CacheSize {
+		then := noon.AddDate(0, 0, -i)
+		forged := craft(t, r.Outer(0, forever, jose.Today(then)), make([]byte, 32), []byte("x"))
+		mustRefuse(t, r, forever, forged, jose.ErrForged, noon)
+		mustRefuse(t, r, forever, forged, jose.ErrForged, noon)
+		if n := r.Suspected(); n > jose.CacheSize {
+			t.Fatalf("%d headers of forgeries are kept after %d days", n, i+1)
+		}
+		if i%100 == 0 {
+			mustOpen(t, r, forever, seal(t, minting, forever, "y", then), "y", noon)
+		}
+	}
+	if !r.Holds(0, forever.Kind, jose.Today(noon)) {
+		t.Error("the keys of today were turned out")
+	}
+	// A day that has become too old is refused although its keys are still there.
+	forged := craft(t, r.Outer(0, sealed, jose.Today(noon)), make([]byte, 32), []byte("x"))
+	mustRefuse(t, r, sealed, forged, jose.ErrForged, noon)
+	mustRefuse(t, r, sealed, forged, jose.ErrUnknownKey, noon.AddDate(0, 0, 3))
+	// No key is derived for what cannot open.
+	before := r.Suspected()
+	for _, day := range []int{-100, 2, 1000} {
+		forged := craft(t, r.Outer(0, sealed, jose.Today(noon)+day), make([]byte, 32), []byte("x"))
+		mustRefuse(t, r, sealed, forged, jose.ErrUnknownKey, noon)
+	}
+	if r.Suspected() != before {
+		t.Error("keys were derived for days that are out of bounds")
+	}
+}
+
 // Forged tokens are refused under headers that are kept and under those that are
-// not, and put nothing into the cache, be their day the likeliest there is.
+// not, and put nothing into the cache of the openings, be their day the
+// likeliest there is.
 func TestForgeriesAreNotKept(t *testing.T) {
 	r := newRing(t, issuer, secretA, secretB)
 	for _, p := range profiles {

@@ -54,7 +54,7 @@ func (r *Ring) AppendOpen(dst []byte, p Profile, token string, now time.Time) ([
 	if !ok {
 		return nil, ErrMalformed
 	}
-	s, kept, err := r.openingSignet(p, e.header, today(now))
+	s, proven, err := r.openingSignet(p, e.header, today(now))
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (r *Ring) AppendOpen(dst []byte, p Profile, token string, now time.Time) ([
 		return nil, err
 	}
 	payload, err := s.verify(dst, d)
-	if err == nil && !kept {
+	if err == nil && !proven {
 		r.keep(p, s)
 	}
 	return payload, err

@@ -11,7 +11,8 @@ import (
 // registration is acceptable any more. The client has to register again.
 var ErrUnknown = errors.New("unknown client")
 
-// Client is a registered client. It is public: none has a secret.
+// Client is a registered client. It is public: none has a secret. It is shared
+// by all requests of the client: nobody may change it.
 type Client struct {
 	ID           artifact.Digest // of the client_id
 	Name         string          // the client's own, or inferred; never verified
@@ -21,7 +22,8 @@ type Client struct {
 	site oauth.Site
 }
 
-// Resolver turns a client_id into a Client.
+// Resolver turns a client_id into a Client. Copies of one share what they
+// resolved.
 type Resolver struct {
 	Open artifact.Opener[artifact.ClientRegistration]
 	Site oauth.Site
@@ -31,6 +33,17 @@ type Resolver struct {
 // registration does not expire and may be older than a rule; it is ErrUnknown
 // when none is left.
 func (r Resolver) Resolve(clientID string) (Client, error) {
+	if c, ok := resolved.get(r, clientID); ok {
+		return c, nil
+	}
+	c, err := r.resolve(clientID)
+	if err == nil {
+		resolved.put(r, clientID, c)
+	}
+	return c, err
+}
+
+func (r Resolver) resolve(clientID string) (Client, error) {
 	registration, err := r.Open.Open(clientID)
 	if err != nil {
 		return Client{}, ErrUnknown

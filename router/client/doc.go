@@ -2,7 +2,7 @@
 // sealed at /register; this shelf opens it, holds it to today's rules and says
 // which redirect URIs it may use and what to call it.
 //
-//   - Resolver: client_id → Client
+//   - Resolver: client_id → Client; what resolved is remembered, bounded
 //   - Client.Allows: the exact match of redirect URIs (RFC 9700 §4.1.3)
 //   - CheckRedirectURI: the one set of rules for what a redirect URI may be,
 //     for registration and for use

@@ -32,7 +32,7 @@ type grant struct {
 }
 
 // open redeems the code or the refresh token of a request.
-func (r Room) open(req request, c client.Client) (grant, error) {
+func (r *Room) open(req request, c client.Client) (grant, error) {
 	if req.grantType == grantCode {
 		return r.openCode(req, c)
 	}
@@ -46,7 +46,7 @@ func (r Room) open(req request, c client.Client) (grant, error) {
 //   - redirect_uri, if sent, is the one of the authorization request. It may be
 //     left out only because PKCE, which proves the same and more, may not;
 //   - the PKCE verifier fits the challenge (RFC 7636 §4.6).
-func (r Room) openCode(req request, c client.Client) (grant, error) {
+func (r *Room) openCode(req request, c client.Client) (grant, error) {
 	code, err := r.OpenCode.Open(req.code)
 	switch {
 	case errors.Is(err, artifact.ErrExpired):
@@ -82,7 +82,7 @@ func (r Room) openCode(req request, c client.Client) (grant, error) {
 // openRefresh checks that the refresh token opens, that neither its idle time
 // nor its family's time is over, and that it was given to this client. The scope
 // may be narrowed and never widened (RFC 6749 §6).
-func (r Room) openRefresh(req request, c client.Client) (grant, error) {
+func (r *Room) openRefresh(req request, c client.Client) (grant, error) {
 	token, err := r.OpenRefresh.Open(req.refreshToken)
 	switch {
 	case errors.Is(err, artifact.ErrExpired):
@@ -107,9 +107,11 @@ func (r Room) openRefresh(req request, c client.Client) (grant, error) {
 
 // challengeMatches is the S256 of RFC 7636 §4.6.
 func challengeMatches(challenge, verifier string) bool {
-	sum := sha256.Sum256([]byte(verifier))
-	computed := base64.RawURLEncoding.EncodeToString(sum[:])
-	return subtle.ConstantTimeCompare([]byte(computed), []byte(challenge)) == 1
+	var room [maxVerifier]byte // every verifier fits, so nothing is allocated
+	var computed [43]byte
+	sum := sha256.Sum256(append(room[:0], verifier...))
+	base64.RawURLEncoding.Encode(computed[:], sum[:])
+	return subtle.ConstantTimeCompare(computed[:], []byte(challenge)) == 1
 }
 
 func sameDigest(a, b artifact.Digest) bool {

@@ -250,7 +250,7 @@ func (a answer) ok(t testing.TB) answer {
 	if a.status != 200 || a.text("access_token") == "" || a.text("token_type") != "Bearer" {
 		t.Fatalf("got %d %s", a.status, a.raw)
 	}
-	if _, isNumber := a.body["expires_in"].(float64); !isNumber || strings.Contains(a.raw, "null") {
+	if _, isNumber := a.body["expires_in"].(float64); !isNumber || strings.Contains(a.raw, ":null") {
 		t.Errorf("expires_in %v in %s", a.body["expires_in"], a.raw)
 	}
 	a.headers(t)

@@ -67,11 +67,10 @@ func readRequest(ctx *fasthttp.RequestCtx) (request, error) {
 
 // checkEnvelope looks at all but the contents of the body.
 func checkEnvelope(ctx *fasthttp.RequestCtx) error {
-	media, _, err := mime.ParseMediaType(string(ctx.Request.Header.ContentType()))
 	switch {
 	case len(ctx.PostBody()) > MaxBody:
 		return &oauth.Error{Code: oauth.InvalidRequest, Description: "the body is larger than 64 KB", Status: fasthttp.StatusRequestEntityTooLarge}
-	case err != nil || media != "application/x-www-form-urlencoded":
+	case !isForm(ctx.Request.Header.ContentType()):
 		return badRequest("send the parameters as Content-Type: application/x-www-form-urlencoded")
 	case len(ctx.Request.Header.ContentEncoding()) != 0:
 		return badRequest("a compressed body is not supported")
@@ -79,6 +78,18 @@ func checkEnvelope(ctx *fasthttp.RequestCtx) error {
 		return badRequest("parameters belong in the body, not in the query")
 	}
 	return nil
+}
+
+const formType = "application/x-www-form-urlencoded"
+
+// isForm says whether a Content-Type is that of a form. Most clients send it
+// bare, which needs no parser.
+func isForm(contentType []byte) bool {
+	if string(contentType) == formType {
+		return true
+	}
+	media, _, err := mime.ParseMediaType(string(contentType))
+	return err == nil && media == formType
 }
 
 // parseForm takes the parameters of a grant and checks their shape, so that no
@@ -128,12 +139,23 @@ func (req request) checkGrant() error {
 	return nil
 }
 
+// maxVerifier is the longest code_verifier, in characters.
+const maxVerifier = 128
+
 // isVerifier checks the grammar of RFC 7636 §4.1.
 func isVerifier(s string) bool {
-	return len(s) >= 43 && len(s) <= 128 && !strings.ContainsFunc(s, func(c rune) bool {
-		alphanumeric := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-		return !alphanumeric && !strings.ContainsRune("-._~", c)
-	})
+	if len(s) < 43 || len(s) > maxVerifier {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case c == '-', c == '.', c == '_', c == '~':
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // authenticateBasic takes the client_id from an Authorization header (RFC 6749

@@ -14,7 +14,8 @@ import (
 	"mcp-oauth-server/router/oauth"
 )
 
-// Room answers POST /token. All fields are required.
+// Room answers POST /token. All fields are required, and set before the first
+// request.
 type Room struct {
 	Clients     client.Resolver
 	OpenCode    artifact.Opener[artifact.AuthorizationCode]
@@ -28,21 +29,16 @@ type Room struct {
 	Log         *slog.Logger
 }
 
-// guardTime is how long the replay guard may take to answer. The request's own
-// context is not passed on: a guard may keep its context for longer than the
-// handler lives, and the request's memory is used again then.
-const guardTime = 2 * time.Second
-
 // Token answers POST /token.
-func (r Room) Token(ctx *fasthttp.RequestCtx) {
+func (r *Room) Token(ctx *fasthttp.RequestCtx) {
 	entry := entry{event: "token"}
 	answer, err := r.decide(ctx, &entry)
 	if err != nil {
 		r.refuse(ctx, entry, err)
 		return
 	}
-	r.Log.Info("token issued", entry.fields()...)
-	oauth.WriteJSON(ctx, fasthttp.StatusOK, answer)
+	r.record(slog.LevelInfo, "token issued", entry)
+	answer.write(ctx)
 }
 
 // decide is the whole decision, in phases; the first that fails ends it.
@@ -54,7 +50,7 @@ func (r Room) Token(ctx *fasthttp.RequestCtx) {
 //  4. resource: the one of the grant, if one is named
 //  5. spend: a code only once, and only after all else is right
 //  6. mint
-func (r Room) decide(ctx *fasthttp.RequestCtx, log *entry) (tokens, error) {
+func (r *Room) decide(ctx *fasthttp.RequestCtx, log *entry) (tokens, error) {
 	req, err := readRequest(ctx)
 	if err != nil {
 		return tokens{}, err
@@ -82,7 +78,7 @@ func (r Room) decide(ctx *fasthttp.RequestCtx, log *entry) (tokens, error) {
 // authenticate resolves the client. It is public, so there is nothing to prove;
 // but a secret that this server never issued is a sign that the client means
 // another registration, and is refused.
-func (r Room) authenticate(req request) (client.Client, error) {
+func (r *Room) authenticate(req request) (client.Client, error) {
 	if req.secret != "" {
 		return client.Client{}, invalidClient("this client has no secret; send client_id alone")
 	}
@@ -96,7 +92,7 @@ func (r Room) authenticate(req request) (client.Client, error) {
 // checkResource compares the resource parameter, if there is one, with that of
 // the grant (RFC 8707 §2.2). A token is never for another audience than the one
 // the user saw.
-func (r Room) checkResource(req request, g grant) error {
+func (r *Room) checkResource(req request, g grant) error {
 	if req.resource == "" {
 		return nil
 	}
@@ -109,13 +105,13 @@ func (r Room) checkResource(req request, g grant) error {
 
 // spend marks a code as used. If the guard cannot tell, nothing is used up and
 // the client may try again: invalid_grant would make it forget the login.
-func (r Room) spend(g grant) error {
+func (r *Room) spend(g grant) error {
 	if g.codeID == "" {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), guardTime)
-	defer cancel()
-	switch err := r.Guard.Spend(ctx, g.codeID, g.codeExpires); {
+	// The request's own context is not passed on: a guard may keep its context for
+	// longer than the handler lives, and the request's memory is used again then.
+	switch err := r.Guard.Spend(context.Background(), g.codeID, g.codeExpires); {
 	case errors.Is(err, replay.ErrSpent):
 		return oauth.NewError(oauth.InvalidGrant, "the authorization code was used before")
 	case err != nil:
@@ -130,14 +126,14 @@ func (r Room) spend(g grant) error {
 
 // refuse answers with the error. What is no protocol error is this server's own
 // fault: its words are for the log.
-func (r Room) refuse(ctx *fasthttp.RequestCtx, log entry, err error) {
+func (r *Room) refuse(ctx *fasthttp.RequestCtx, log entry, err error) {
 	var e *oauth.Error
 	if !errors.As(err, &e) {
-		r.Log.Error("token not issued", append(log.fields(), "err", err)...)
+		r.record(slog.LevelError, "token not issued", log, slog.Any("err", err))
 		oauth.WriteError(ctx, &oauth.Error{Code: oauth.ServerError, Description: "the token could not be issued", Status: 500})
 		return
 	}
-	r.Log.Info("token refused", append(log.fields(), "err", e.Code, "reason", e.Description)...)
+	r.record(slog.LevelInfo, "token refused", log, slog.String("err", e.Code), slog.String("reason", e.Description))
 	if e.Code == oauth.InvalidClient && len(ctx.Request.Header.Peek(fasthttp.HeaderAuthorization)) > 0 {
 		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, `Basic realm="token"`) // RFC 6749 §5.2
 	}
@@ -151,6 +147,15 @@ type entry struct {
 	subject string
 }
 
-func (e entry) fields() []any {
-	return []any{"event", e.event, "client", e.client, "subject", e.subject}
+// record writes a line, and makes nothing of one that nobody reads.
+func (r *Room) record(level slog.Level, message string, e entry, more ...slog.Attr) {
+	if !r.Log.Enabled(context.Background(), level) {
+		return
+	}
+	attrs := append([]slog.Attr{
+		slog.String("event", e.event),
+		slog.String("client", string(e.client)),
+		slog.String("subject", e.subject),
+	}, more...)
+	r.Log.LogAttrs(context.Background(), level, message, attrs...)
 }

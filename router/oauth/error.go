@@ -65,9 +65,15 @@ func WriteJSON(ctx *fasthttp.RequestCtx, status int, document any) {
 	if err != nil {
 		panic("oauth: encoding a response: " + err.Error()) // a type that cannot be encoded
 	}
+	BeginJSON(ctx, status)
+	ctx.SetBody(body)
+}
+
+// BeginJSON writes the head of such an answer. The body is the caller's to
+// write: strict JSON.
+func BeginJSON(ctx *fasthttp.RequestCtx, status int) {
 	ctx.SetStatusCode(status)
 	ctx.SetContentType("application/json")
 	ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
 	ctx.Response.Header.Set(fasthttp.HeaderPragma, "no-cache")
-	ctx.SetBody(body)
 }

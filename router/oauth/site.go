@@ -23,7 +23,15 @@ type Site struct {
 	port         string // ":8080", or "" for the scheme's default
 	loopback     bool
 	bases        [3]string // the base URL by each of loopbackHosts
+
+	url string
+	*spellings
 }
+
+// spellings are put together once, because every token request asks for them,
+// and never written again. They are behind a pointer so that a Site can be
+// compared with the zero Site, which is none.
+type spellings struct{ issuers, resources []string }
 
 // NewSite reads a SERVER_URL: https, or http on a loopback host; scheme, host
 // and optional port, and nothing behind them.
@@ -53,7 +61,24 @@ func NewSite(serverURL string) (Site, error) {
 	if s.scheme == "http" && !s.loopback {
 		return Site{}, errors.New("is http; only a loopback address may be, everything else needs https")
 	}
+	s.url = serverURL
+	s.spellings = newSpellings(s)
 	return s, nil
+}
+
+func newSpellings(s Site) *spellings {
+	all := &spellings{issuers: []string{s.url}}
+	for _, base := range s.bases {
+		if s.loopback && base != s.url {
+			all.issuers = append(all.issuers, base)
+		}
+	}
+	for _, base := range all.issuers {
+		for _, path := range resourcePaths {
+			all.resources = append(all.resources, base+path)
+		}
+	}
+	return all
 }
 
 // Loopback says whether the server is for this machine only.
@@ -63,7 +88,7 @@ func (s Site) Loopback() bool { return s.loopback }
 func (s Site) Secure() bool { return s.scheme == "https" }
 
 // URL is the configured base URL, without a trailing slash.
-func (s Site) URL() string { return s.scheme + "://" + s.host }
+func (s Site) URL() string { return s.url }
 
 // Base returns the base URL to show to whoever sent a request with this Host
 // header, and false when a loopback server is addressed by a foreign name: that
@@ -84,38 +109,22 @@ func (s Site) Base(host string) (base string, ok bool) {
 }
 
 // Issuers returns every spelling of the issuer, the configured one first.
-func (s Site) Issuers() []string {
-	bases := []string{s.URL()}
-	for _, name := range loopbackHosts {
-		if b := s.scheme + "://" + name + s.port; s.loopback && b != s.URL() {
-			bases = append(bases, b)
-		}
-	}
-	return bases
-}
+func (s Site) Issuers() []string { return slices.Clone(s.issuers) }
 
 // Resources returns every spelling of the protected resource, the configured
 // /sse first. Each is a good audience on both paths.
-func (s Site) Resources() []string {
-	var all []string
-	for _, base := range s.Issuers() {
-		for _, path := range resourcePaths {
-			all = append(all, base+path)
-		}
-	}
-	return all
-}
+func (s Site) Resources() []string { return slices.Clone(s.resources) }
 
 // Issuer returns the issuer's spelling in a canonical resource, so that the
 // tokens for an audience name the same host as the audience does. It is the
 // configured one for anything else.
 func (s Site) Issuer(resource string) string {
-	for _, base := range s.Issuers() {
-		if slices.Contains(resourcePaths, strings.TrimPrefix(resource, base)) {
+	for _, base := range s.issuers {
+		if path, found := strings.CutPrefix(resource, base); found && slices.Contains(resourcePaths, path) {
 			return base
 		}
 	}
-	return s.URL()
+	return s.url
 }
 
 // SameResource says whether two canonical resources are the same: equal but for
@@ -127,7 +136,7 @@ func (s Site) SameResource(a, b string) bool {
 // Owns says whether a URL with this scheme and host (with its port, if any) is
 // at this server's own origin, however it is spelled.
 func (s Site) Owns(scheme, host string) bool {
-	return slices.Contains(s.Issuers(), origin(scheme, host))
+	return slices.Contains(s.issuers, origin(scheme, host))
 }
 
 // origin is the plain form of an origin: lower case, no default port.
@@ -147,12 +156,15 @@ func origin(scheme, host string) string {
 // differ in case, the default port may be written out, and the path may end
 // with a slash, as the endpoint itself may.
 func (s Site) Resource(raw string) (canonical string, ok bool) {
+	if i := slices.Index(s.resources, raw); i >= 0 {
+		return s.resources[i], true // as most clients spell it
+	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Opaque != "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(raw, "#") {
 		return "", false
 	}
 	canonical = origin(u.Scheme, u.Host) + strings.TrimSuffix(u.EscapedPath(), "/")
-	if slices.Contains(s.Resources(), canonical) {
+	if slices.Contains(s.resources, canonical) {
 		return canonical, true
 	}
 	return "", false
