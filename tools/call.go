@@ -98,11 +98,11 @@ func (r *Registry) Call(ctx context.Context, c Call) (Result, error) {
 	if !ok {
 		return Result{}, ErrUnknownTool
 	}
-	arguments := c.Arguments // c would be copied once more
-	result, err := run(ctx, r, c, Result.size, func(tc *Context) (Result, error) {
+	arguments := c.Arguments
+	result, err := run(ctx, r, &c, Result.size, func(tc *Context) (Result, error) {
 		result, err := t.perform(tc, arguments)
 		if result.IsError && tc.Err() != nil {
-			return Result{}, tc.ended()
+			return Result{}, tc.Err() // it only passed its context's error on
 		}
 		return result, err
 	})
@@ -114,85 +114,80 @@ func (r *Registry) Call(ctx context.Context, c Call) (Result, error) {
 
 func (r Result) size() int { return len(r.Text) + len(r.Structured) + r.Contents.size() }
 
-// outcome is what a handler left behind.
-type outcome[T any] struct {
-	result T
-	err    error
-}
-
 // running is a handler at work, and all that it needs in one piece.
 type running[T any] struct {
 	Context
-	call     Call
-	registry *Registry
-	size     func(T) int
-	handle   func(*Context) (T, error)
-	cancel   context.CancelCauseFunc
-	done     chan outcome[T]
+	span   span
+	limit  limit
+	call   *Call
+	size   func(T) int
+	max    int // of the output
+	handle func(*Context) (T, error)
+
+	result T // these two are written before the span ends with errDone
+	err    error
 }
 
 // run runs a handler under the registry's limits. Besides what the handler
 // returns, the error is ErrOverdue, context.Canceled or ErrInternal.
-func run[T any](ctx context.Context, r *Registry, c Call, size func(T) int, handle func(*Context) (T, error)) (T, error) {
-	h := &running[T]{
-		Context: Context{Caller: c.Caller, Trace: c.Trace, client: c.Client, name: c.Name, askTimeout: r.AskTimeout},
-		call:    c, registry: r, size: size, handle: handle,
-		// The buffer lets a handler end unheard.
-		done: make(chan outcome[T], 1),
+func run[T any](ctx context.Context, r *Registry, c *Call, size func(T) int, handle func(*Context) (T, error)) (T, error) {
+	h := &running[T]{call: c, size: size, max: r.MaxOutput, handle: handle}
+	h.span.begin(ctx)
+	h.Context = Context{
+		Context: &h.span, Caller: c.Caller, Trace: c.Trace,
+		client: c.Client, name: c.Name, limit: &h.limit, askTimeout: r.AskTimeout,
 	}
-	h.Context.Context, h.cancel = context.WithCancelCause(ctx)
-	defer h.cancel(nil)
-	h.limit.start(r.Timeout, h.giveUp)
-	defer h.limit.stop()
+	h.limit.start(&r.limits, r.Timeout, h)
 	// A goroutine of its own: a handler that ignores its context must not hold
 	// the request.
 	go h.attempt()
-	select {
-	case o := <-h.done:
-		return o.result, o.err
-	case <-h.Done():
-		var none T
-		err := h.ended()
-		if errors.Is(err, ErrOverdue) {
-			c.log("handler still running after its time", "tool_overdue", err)
-		}
-		return none, err
-	}
+	h.span.wait()
+	h.limit.stop()
+	return h.outcome()
 }
 
-func (h *running[T]) giveUp() { h.cancel(ErrOverdue) }
+// giveUp is called when the time is up.
+func (h *running[T]) giveUp() { h.span.end(ErrOverdue) }
 
-// ended says why the context has ended: the time was up, or the caller left.
-func (c *Context) ended() error {
-	cause := context.Cause(c.Context)
-	if errors.Is(cause, ErrOverdue) || errors.Is(cause, context.DeadlineExceeded) {
-		return ErrOverdue
+// errDone ends the span of a handler that is done.
+var errDone = errors.New("the handler is done")
+
+// outcome is what the span ended with.
+func (h *running[T]) outcome() (T, error) {
+	if h.span.endedBy(errDone) {
+		return h.result, h.err
 	}
-	return context.Canceled
+	var none T
+	err := h.span.why()
+	if errors.Is(err, ErrOverdue) {
+		h.call.log("handler still running after its time", "tool_overdue", err)
+	}
+	return none, err
 }
 
-// attempt performs the handler and sends exactly one outcome, whatever it does.
+// attempt performs the handler and ends its span with exactly one outcome,
+// whatever it does.
 func (h *running[T]) attempt() {
-	o := outcome[T]{err: ErrInternal} // stands if the handler panics or ends its goroutine
+	h.err = ErrInternal // stands if the handler panics or ends its goroutine
 	defer func() {
 		if p := recover(); p != nil {
-			o = outcome[T]{err: ErrInternal}
+			h.err = ErrInternal
 			h.call.log("handler panicked", "tool_panic", fmt.Errorf("%v", p), "stack", string(debug.Stack()))
 		}
-		h.done <- o
+		h.span.end(errDone)
 	}()
 	result, err := h.handle(&h.Context)
 	switch {
 	case err != nil && h.Err() != nil:
-		o = outcome[T]{err: h.ended()} // it only passed its context's error on
+		h.err = h.span.why() // it only passed its context's error on
 	case err != nil && plainError(err):
-		o = outcome[T]{err: err}
+		h.err = err
 	case err != nil:
 		h.call.log("handler broke", "tool_error", err)
-	case h.size(result) > h.registry.MaxOutput:
-		h.call.log("output too large", "tool_output", fmt.Errorf("%d bytes, at most %d", h.size(result), h.registry.MaxOutput))
+	case h.size(result) > h.max:
+		h.call.log("output too large", "tool_output", fmt.Errorf("%d bytes, at most %d", h.size(result), h.max))
 	default:
-		o = outcome[T]{result: result}
+		h.result, h.err = result, nil
 	}
 }
 

@@ -53,7 +53,7 @@ func (r *Registry) Complete(ctx context.Context, c Call, ref Reference, argument
 		}
 		return n
 	}
-	return run(ctx, r, c, size, func(tc *Context) ([]string, error) {
+	return run(ctx, r, &c, size, func(tc *Context) ([]string, error) {
 		values, err := suggest(tc, typed)
 		return values, explained(err)
 	})

@@ -116,7 +116,7 @@ func (r *Registry) Prompt(ctx context.Context, c Call) (Prompt, []Message, error
 		}
 		return n
 	}
-	messages, err := run(ctx, r, c, size, func(tc *Context) ([]Message, error) {
+	messages, err := run(ctx, r, &c, size, func(tc *Context) ([]Message, error) {
 		messages, err := p.perform(tc, c.Arguments)
 		return messages, explained(err)
 	})

@@ -136,7 +136,7 @@ func (r *Registry) Read(ctx context.Context, c Call) ([]ResourceContent, error) 
 		}
 		return n
 	}
-	return run(ctx, r, c, size, func(tc *Context) ([]ResourceContent, error) {
+	return run(ctx, r, &c, size, func(tc *Context) ([]ResourceContent, error) {
 		contents, err := res.perform(tc, c.Name, arguments)
 		if err == nil && len(contents) == 0 {
 			return nil, ErrNotFound
