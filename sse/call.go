@@ -10,6 +10,7 @@ import (
 	"mcp-oauth-server/crypto/artifact"
 	"mcp-oauth-server/sse/mcp"
 	"mcp-oauth-server/sse/relay"
+	"mcp-oauth-server/tools"
 )
 
 // call is one POST while it is served, or one message of a legacy stream: the
@@ -32,6 +33,7 @@ type call struct {
 	// leave ends the call when its client has left. It is nil in the revisions
 	// before 2026-07-28, where a lost connection means nothing.
 	leave context.CancelFunc
+	life  tools.Span // that leave ends
 
 	place      *lane // in the list of running calls
 	prev, next *call
@@ -41,16 +43,17 @@ type call struct {
 	stream    *stream // nil until the first message of a POST
 	over      bool    // the answer is on its way
 	questions map[string]*question
-	running   []request
-	slot      [1]request // room for the usual one
+	running   []*request
+	usual     request     // the first one, mostly the only one
+	slot      [1]*request // room for it
 }
 
 var _ mcp.Conversation = (*call)(nil)
 
 // request is one that can be cancelled by its id.
 type request struct {
-	id     string // JSON text
-	cancel context.CancelFunc
+	id   string // JSON text
+	span tools.Span
 }
 
 var (
@@ -112,17 +115,30 @@ func (c *call) open(first []byte) error {
 	return nil
 }
 
+// endWithClient returns a context that ends when the client has left.
+func (c *call) endWithClient(ctx context.Context) context.Context {
+	c.life.Begin(ctx)
+	c.leave = func() { c.life.End(context.Canceled) }
+	return &c.life
+}
+
 // Begin implements mcp.Conversation.
 func (c *call) Begin(ctx context.Context, requestID string) (run context.Context, end func()) {
-	run, cancel := context.WithCancel(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.running == nil {
+	r := &c.usual
+	if len(c.running) > 0 { // a batch
+		r = new(request)
+	} else {
 		c.running = c.slot[:0]
 	}
-	c.running = append(c.running, request{requestID, cancel})
-	return run, cancel
+	r.id = requestID
+	r.span.Begin(ctx)
+	c.running = append(c.running, r)
+	return &r.span, r.end
 }
+
+func (r *request) end() { r.span.End(context.Canceled) }
 
 // abandon cancels the requests with the id and says whether there were any.
 func (c *call) abandon(requestID string) (found bool) {
@@ -130,7 +146,7 @@ func (c *call) abandon(requestID string) (found bool) {
 	defer c.mu.Unlock()
 	for _, r := range c.running {
 		if r.id == requestID && !c.over {
-			r.cancel()
+			r.end()
 			found = true
 		}
 	}

@@ -238,11 +238,11 @@ func stringOf(v jsontext.Value) (string, bool) {
 	if plain, ok := plainText(v); ok {
 		return string(plain), true
 	}
-	var s string
-	if v.Kind() != '"' || json.Unmarshal(v, &s) != nil {
+	if v.Kind() != '"' {
 		return "", false
 	}
-	return s, true
+	text, err := jsontext.AppendUnquote(nil, v)
+	return string(text), err == nil
 }
 
 // isText reports whether v is this string.
