@@ -129,8 +129,7 @@ func (f *flat) read(arguments jsontext.Value, in reflect.Value) bool {
 	return s.atEnd() && seen&f.required == f.required
 }
 
-// read is strict with numbers: what is long or has an exponent may be too large.
-func (f flatField) read(s *scanner, value reflect.Value) bool {
+func (f *flatField) read(s *scanner, value reflect.Value) bool {
 	switch f.kind {
 	case reflect.String:
 		text, ok := s.string()
@@ -140,51 +139,56 @@ func (f flatField) read(s *scanner, value reflect.Value) bool {
 		yes, ok := s.bool()
 		value.SetBool(yes)
 		return ok
-	case reflect.Float64:
+	}
+	return readNumber(s, value)
+}
+
+// readNumber is strict: what is long or has an exponent may be too large.
+func readNumber(s *scanner, value reflect.Value) bool {
+	if value.Kind() == reflect.Float64 {
 		n, err := strconv.ParseFloat(string(s.number(true)), 64)
 		value.SetFloat(n)
 		return err == nil
-	default:
-		n, err := strconv.ParseInt(string(s.number(false)), 10, 64)
-		if err != nil || value.OverflowInt(n) {
-			return false
-		}
-		value.SetInt(n)
-		return true
 	}
+	n, err := strconv.ParseInt(string(s.number(false)), 10, 64)
+	if err != nil || value.OverflowInt(n) {
+		return false
+	}
+	value.SetInt(n)
+	return true
 }
 
-// write appends the JSON of out, a struct of the type; false if that is for the
+// write writes the JSON of out, a struct of the type, into an empty text; false if that is for the
 // library: text that is no UTF-8, a number that is none.
 func (f *flat) write(text jsontext.Value, out reflect.Value) (jsontext.Value, bool) {
 	text = append(text, '{')
-	for i, field := range f.fields {
-		value := out.Field(i)
+	for i := range f.fields {
+		field, value := &f.fields[i], out.Field(i)
 		if field.omitzero && value.IsZero() {
 			continue
 		}
 		if len(text) > 1 {
 			text = append(text, ',')
 		}
-		text = append(append(text, field.name...), ':')
-		var err error
-		switch field.kind {
-		case reflect.String:
-			text, err = jsontext.AppendQuote(text, value.String())
-		case reflect.Bool:
-			text = strconv.AppendBool(text, value.Bool())
-		case reflect.Float64:
-			n := value.Float()
-			if n-n != 0 { // neither infinity nor NaN is JSON
-				return nil, false
-			}
-			text = append(text, jsontext.Float(n).String()...)
-		default:
-			text = strconv.AppendInt(text, value.Int(), 10)
-		}
-		if err != nil {
+		var ok bool
+		if text, ok = appendScalar(append(append(text, field.name...), ':'), value); !ok {
 			return nil, false
 		}
 	}
 	return append(text, '}'), true
+}
+
+func appendScalar(text jsontext.Value, value reflect.Value) (jsontext.Value, bool) {
+	switch value.Kind() {
+	case reflect.String:
+		text, err := jsontext.AppendQuote(text, value.String())
+		return text, err == nil
+	case reflect.Bool:
+		return strconv.AppendBool(text, value.Bool()), true
+	case reflect.Float64:
+		n := value.Float()
+		return append(text, jsontext.Float(n).String()...), n-n == 0 // neither infinity nor NaN is JSON
+	default:
+		return strconv.AppendInt(text, value.Int(), 10), true
+	}
 }

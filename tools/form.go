@@ -17,9 +17,9 @@ type form struct {
 	flat      *flat // the short way to its JSON; nil if there is none
 }
 
-func formOf[Out any]() form {
+func formOf[Out any]() *form {
 	typ := reflect.TypeFor[Out]()
-	return form{
+	return &form{
 		contents:  typ == reflect.TypeFor[Contents](),
 		contenter: typ.Implements(reflect.TypeFor[Contenter]()),
 		stringer:  typ.Implements(reflect.TypeFor[fmt.Stringer]()),
@@ -27,27 +27,29 @@ func formOf[Out any]() form {
 	}
 }
 
-// render turns the output that out points to into what the model is shown.
-func (f form) render(out any) (Result, error) {
+// render makes the output that out points to the result.
+func (f *form) render(out any, result *Result) (err error) {
 	if f.contents {
-		return Result{Contents: append(Contents{}, *out.(*Contents)...)}, nil // never nil: that would mean a text
+		result.Contents = append(Contents{}, *out.(*Contents)...) // never nil: that would mean a text
+		return nil
 	}
-	structured, err := f.marshal(out)
-	if err != nil {
-		return Result{}, fmt.Errorf("output is not JSON: %w", err)
+	if result.Structured, err = f.marshal(out); err != nil {
+		return fmt.Errorf("output is not JSON: %w", err)
 	}
 	switch {
 	case f.contenter:
-		return Result{Contents: append(Contents{}, out.(Contenter).Contents()...), Structured: structured}, nil
+		result.Contents = append(Contents{}, out.(Contenter).Contents()...)
 	case f.stringer:
-		return Result{Text: strings.ToValidUTF8(out.(fmt.Stringer).String(), "\uFFFD"), Structured: structured}, nil
+		result.Text = strings.ToValidUTF8(out.(fmt.Stringer).String(), "\uFFFD")
+	default:
+		result.Text = string(result.Structured)
 	}
-	return Result{Text: string(structured), Structured: structured}, nil
+	return nil
 }
 
 var deterministic = json.Deterministic(true)
 
-func (f form) marshal(out any) (jsontext.Value, error) {
+func (f *form) marshal(out any) (jsontext.Value, error) {
 	if f.flat != nil {
 		if text, ok := f.flat.write(make(jsontext.Value, 0, 64), reflect.ValueOf(out).Elem()); ok {
 			return text, nil

@@ -45,6 +45,7 @@ func TestLimits(t *testing.T) {
 		late.pause() // a handler that goes on after its time has none
 		late.resume()
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		got := []time.Duration{first.after, second10.after, asks.after, early.after, late.after}
 		want := []time.Duration{30 * second, 30 * second, 40 * second, 0, 30 * second}
 		if !slices.Equal(got, want) || list.first != nil || list.last != nil {

@@ -7,95 +7,143 @@ import (
 	"time"
 )
 
-// span is the context of one handler, and how its request waits for it. It ends
-// with its parent, when its time is up, and when the handler is done. What it
-// needs is made when it is asked for: most handlers never look at their context.
-type span struct {
-	parent context.Context
-	detach func() bool // from the parent; nil if that never ends
-
-	ended sync.WaitGroup // the request waits for it
+// Span is a context that costs next to nothing until somebody looks at it, which
+// most handlers never do: it makes no channel unless it is asked for one, and one
+// that descends from another is a place in a list. It has to be begun before
+// anything else, ended, and not copied.
+type Span struct {
+	parent   context.Context
+	detach   func() bool // from a parent that is no Span; nil if that never ends
+	finished sync.WaitGroup
 
 	mu    sync.Mutex
-	cause error              // why it has ended; nil before
-	done  chan struct{}      // nil until somebody asks
-	after map[*func()]func() // what runs at the end
+	cause error         // why it has ended; nil before
+	done  chan struct{} // nil until somebody asks
+	then  func()        // runs at the end, on a goroutine of its own
+	first *Span         // of its children
+
+	// The place among the children of up, under its lock.
+	up         *Span
+	prev, next *Span
 }
 
-// afterFuncer is a context that needs no goroutine to tell of its end
-// (context.AfterFunc).
-type afterFuncer interface {
-	AfterFunc(f func()) (stop func() bool)
-}
-
-// begin is called once, before all else.
-func (s *span) begin(parent context.Context) {
+// Begin begins a span that ends with its parent. It is called once.
+func (s *Span) Begin(parent context.Context) {
 	s.parent = parent
-	s.ended.Add(1)
+	s.finished.Add(1)
+	if up, ok := parent.(*Span); ok {
+		up.adopt(s)
+		return
+	}
 	if parent.Done() == nil {
 		return
 	}
-	leave := func() { s.end(parent.Err()) }
-	if p, ok := parent.(afterFuncer); ok {
-		s.detach = p.AfterFunc(leave)
-	} else {
-		s.detach = context.AfterFunc(parent, leave)
+	detach := context.AfterFunc(parent, func() { s.End(parent.Err()) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.detach = detach
+}
+
+// adopt makes s end with up, at once if that is over.
+func (up *Span) adopt(s *Span) {
+	up.mu.Lock()
+	cause := up.cause
+	if cause == nil {
+		s.up, s.next = up, up.first
+		if s.next != nil {
+			s.next.prev = s
+		}
+		up.first = s
+	}
+	up.mu.Unlock()
+	if cause != nil {
+		s.End(cause)
 	}
 }
 
-// end ends the span and wakes the request. The first cause counts.
-func (s *span) end(cause error) {
+// leave takes s out of its parent's list; again is no harm.
+func (up *Span) leave(s *Span) {
+	up.mu.Lock()
+	defer up.mu.Unlock()
+	switch {
+	case s.prev != nil:
+		s.prev.next = s.next
+	case up.first == s:
+		up.first = s.next
+	default:
+		return
+	}
+	if s.next != nil {
+		s.next.prev = s.prev
+	}
+	s.prev, s.next = nil, nil
+}
+
+// End ends the span and all that descend from it. The first cause counts, and
+// must not be nil.
+func (s *Span) End(cause error) {
+	if !s.over(cause) {
+		return
+	}
+	if s.up != nil {
+		s.up.leave(s)
+	}
+	for child := s.child(); child != nil; child = s.child() {
+		child.End(cause)
+		s.leave(child) // which ended before this told it to
+	}
+	if s.then != nil {
+		go s.then()
+	}
+	s.finished.Done()
+}
+
+// over notes the cause; false if there was one.
+func (s *Span) over(cause error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cause != nil {
-		return
+		return false
 	}
 	s.cause = cause
 	if s.done != nil {
 		close(s.done)
 	}
-	for _, f := range s.after {
-		go f()
-	}
-	s.after = nil
-	s.ended.Done()
-}
-
-// wait waits for the end and lets go of the parent.
-func (s *span) wait() {
-	s.ended.Wait()
 	if s.detach != nil {
 		s.detach()
 	}
+	return true
 }
 
-// endedBy says whether this is what ended the span.
-func (s *span) endedBy(cause error) bool {
+func (s *Span) child() *Span {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.cause == cause
+	return s.first
 }
 
-// why is ErrOverdue if the time was up, else context.Canceled: the caller left.
-func (s *span) why() error {
+// wait waits for the end and returns its cause.
+func (s *Span) wait() error {
+	s.finished.Wait()
+	return s.why()
+}
+
+// why is the cause of the end; nil before.
+func (s *Span) why() error {
 	s.mu.Lock()
 	cause := s.cause
 	s.mu.Unlock()
 	if cause == nil {
-		cause = s.parent.Err()
+		return s.parent.Err() // which ends a moment before this does
 	}
-	if errors.Is(cause, ErrOverdue) || errors.Is(cause, context.DeadlineExceeded) {
-		return ErrOverdue
-	}
-	return context.Canceled
+	return cause
 }
 
 // Deadline implements context.Context. The handler's own time is not told: it
 // stands still while a person is asked.
-func (s *span) Deadline() (time.Time, bool) { return s.parent.Deadline() }
+func (s *Span) Deadline() (time.Time, bool) { return s.parent.Deadline() }
 
 // Done implements context.Context.
-func (s *span) Done() <-chan struct{} {
+func (s *Span) Done() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.done == nil {
@@ -108,41 +156,30 @@ func (s *span) Done() <-chan struct{} {
 }
 
 // Err implements context.Context.
-func (s *span) Err() error {
-	s.mu.Lock()
-	cause := s.cause
-	s.mu.Unlock()
-	switch {
-	case cause == nil:
-		return s.parent.Err() // which ends a moment before this does
-	case errors.Is(cause, context.DeadlineExceeded):
+func (s *Span) Err() error {
+	switch cause := s.why(); {
+	case cause == nil || errors.Is(cause, context.DeadlineExceeded):
 		return cause
 	}
 	return context.Canceled
 }
 
 // Value implements context.Context.
-func (s *span) Value(key any) any { return s.parent.Value(key) }
+func (s *Span) Value(key any) any { return s.parent.Value(key) }
+
+// errStopped ends a span whose end is to have no effect.
+var errStopped = errors.New("stopped")
 
 // AfterFunc is what the context package looks for in a context that is not its
 // own, so that one derived from it costs no goroutine.
-func (s *span) AfterFunc(f func()) (stop func() bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.cause != nil {
-		go f()
-		return func() bool { return false }
-	}
-	if s.after == nil {
-		s.after = make(map[*func()]func())
-	}
-	key := &f
-	s.after[key] = f
+func (s *Span) AfterFunc(f func()) (stop func() bool) {
+	last := &Span{then: f}
+	last.Begin(s)
 	return func() bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		_, waits := s.after[key]
-		delete(s.after, key)
-		return waits
+		if !last.over(errStopped) {
+			return false
+		}
+		s.leave(last)
+		return true
 	}
 }

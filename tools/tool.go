@@ -61,7 +61,7 @@ type Tool struct {
 
 	input, output *jsonschema.Resolved
 	flat          *flat // the short way for arguments; nil if there is none
-	perform       func(*Context, jsontext.Value) (Result, error)
+	perform       func(*Context, jsontext.Value, *Result) error
 	err           error // what New found wrong; NewRegistry reports it
 }
 
@@ -97,16 +97,18 @@ func New[In, Out any](spec Spec, handle func(*Context, In) (Out, error)) Tool {
 		}
 	}
 	form := formOf[Out]()
-	t.perform = func(c *Context, arguments jsontext.Value) (Result, error) {
-		var in In
-		if err := decode(t.Name, t.input, t.flat, arguments, &in); err != nil {
-			return Result{}, err
+	t.perform = func(c *Context, arguments jsontext.Value, result *Result) error {
+		in := new(In)
+		if t.flat == nil || !t.flat.read(arguments, reflect.ValueOf(in).Elem()) {
+			if err := decode(t.Name, t.input, arguments, in); err != nil {
+				return err
+			}
 		}
-		out, err := handle(c, in)
+		out, err := handle(c, *in)
 		if err != nil {
-			return failed(err)
+			return failed(err, result)
 		}
-		return form.render(&out)
+		return form.render(&out, result)
 	}
 	return t
 }
@@ -169,16 +171,12 @@ func schemaOf[T any]() (*jsonschema.Resolved, jsontext.Value, error) {
 var known = json.RejectUnknownMembers(true)
 
 // decode reads arguments into in, the input of what has the name. The schema
-// judges before Go's types do: it sees missing members, Go sees zero values. The
-// flat form of both, if there is one, is asked first.
-func decode[In any](name string, schema *jsonschema.Resolved, short *flat, arguments jsontext.Value, in *In) error {
+// judges before Go's types do: it sees missing members, Go sees zero values.
+func decode[In any](name string, schema *jsonschema.Resolved, arguments jsontext.Value, in *In) error {
 	if len(arguments) == 0 {
 		arguments = jsontext.Value("{}")
 	}
-	if short != nil && short.read(arguments, reflect.ValueOf(in).Elem()) {
-		return nil
-	}
-	*in = *new(In) // what did not fit may be in it
+	*in = *new(In) // the short way may have left something in it
 	var v any
 	if err := json.Unmarshal(arguments, &v); err != nil {
 		return &ArgumentError{name, "not valid JSON: " + brief(err)}
@@ -211,13 +209,14 @@ func (t *Tool) CheckOutput(structured jsontext.Value) error {
 	return nil
 }
 
-// failed is what a handler's error becomes: a result for the model to read, if it
-// is for the model.
-func failed(err error) (Result, error) {
+// failed makes a handler's error the result, for the model to read, if it is for
+// the model.
+func failed(err error, result *Result) error {
 	if _, unable := errors.AsType[*MissingAbility](err); unable || errors.Is(err, ErrInternal) {
-		return Result{}, err
+		return err
 	}
-	return errorResult(err.Error()), nil
+	*result = errorResult(err.Error())
+	return nil
 }
 
 func errorResult(text string) Result {
