@@ -33,7 +33,9 @@ type call struct {
 	// leave ends the call when its client has left. It is nil in the revisions
 	// before 2026-07-28, where a lost connection means nothing.
 	leave context.CancelFunc
-	life  tools.Span // that leave ends
+	// span is what leave ends, or before 2026-07-28 the first request: mostly the
+	// only one.
+	span tools.Span
 
 	place      *lane // in the list of running calls
 	prev, next *call
@@ -43,9 +45,8 @@ type call struct {
 	stream    *stream // nil until the first message of a POST
 	over      bool    // the answer is on its way
 	questions map[string]*question
-	running   []*request
-	usual     request     // the first one, mostly the only one
-	slot      [1]*request // room for it
+	running   []request
+	slot      [1]request // room for the first one
 }
 
 var _ mcp.Conversation = (*call)(nil)
@@ -53,7 +54,7 @@ var _ mcp.Conversation = (*call)(nil)
 // request is one that can be cancelled by its id.
 type request struct {
 	id   string // JSON text
-	span tools.Span
+	span *tools.Span
 }
 
 var (
@@ -117,28 +118,26 @@ func (c *call) open(first []byte) error {
 
 // endWithClient returns a context that ends when the client has left.
 func (c *call) endWithClient(ctx context.Context) context.Context {
-	c.life.Begin(ctx)
-	c.leave = func() { c.life.End(context.Canceled) }
-	return &c.life
+	c.span.Begin(ctx)
+	c.leave = func() { c.span.End(context.Canceled) }
+	return &c.span
 }
 
 // Begin implements mcp.Conversation.
 func (c *call) Begin(ctx context.Context, requestID string) (run context.Context, end func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := &c.usual
-	if len(c.running) > 0 { // a batch
-		r = new(request)
-	} else {
+	span := &c.span
+	if c.leave != nil || len(c.running) > 0 { // it is in use; the latter is a batch
+		span = new(tools.Span)
+	}
+	if c.running == nil {
 		c.running = c.slot[:0]
 	}
-	r.id = requestID
-	r.span.Begin(ctx)
-	c.running = append(c.running, r)
-	return &r.span, r.end
+	span.Begin(ctx)
+	c.running = append(c.running, request{requestID, span})
+	return span, func() { span.End(context.Canceled) }
 }
-
-func (r *request) end() { r.span.End(context.Canceled) }
 
 // abandon cancels the requests with the id and says whether there were any.
 func (c *call) abandon(requestID string) (found bool) {
@@ -146,7 +145,7 @@ func (c *call) abandon(requestID string) (found bool) {
 	defer c.mu.Unlock()
 	for _, r := range c.running {
 		if r.id == requestID && !c.over {
-			r.end()
+			r.span.End(context.Canceled)
 			found = true
 		}
 	}

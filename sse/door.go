@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/valyala/fasthttp"
 
@@ -37,6 +38,9 @@ type visit struct {
 	call      *call // that serves a POST; nil before
 }
 
+// visits are used again: nothing of one is left when its handler ends.
+var visits = sync.Pool{New: func() any { return new(visit) }}
+
 // process tells the request ids of one process from those of another.
 var process = artifact.NewID()[:8]
 
@@ -44,7 +48,12 @@ var process = artifact.NewID()[:8]
 // a fasthttp handler ends the whole process and every stream with it.
 func (e *Endpoint) guard(d door, next func(*visit)) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
-		v := &visit{http: ctx, headers: readHeaders(&ctx.Request.Header), path: d.path, id: requestID(ctx)}
+		v := visits.Get().(*visit)
+		*v = visit{http: ctx, headers: readHeaders(&ctx.Request.Header), path: d.path, id: requestID(ctx)}
+		defer func() {
+			*v = visit{}
+			visits.Put(v)
+		}()
 		defer func() {
 			if p := recover(); p != nil {
 				e.logPanic(v.id, p)
