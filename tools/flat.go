@@ -43,7 +43,11 @@ func flatten(typ reflect.Type) *flat {
 		if !field.IsExported() || field.Anonymous || !plainName || option != "" && option != "omitzero" || !slices.Contains(flatTypes, field.Type) {
 			return nil
 		}
-		f.fields = append(f.fields, flatField{strconv.Quote(name), field.Type.Kind(), option != ""})
+		quoted := strconv.Quote(name)
+		if slices.ContainsFunc(f.fields, func(other flatField) bool { return other.name == quoted }) {
+			return nil
+		}
+		f.fields = append(f.fields, flatField{quoted, field.Type.Kind(), option != ""})
 	}
 	return f
 }

@@ -108,6 +108,9 @@ func (*ownForm) UnmarshalJSON([]byte) error { return nil }
 // TestFlattenTypes: only a type that is understood to the last tag has a flat form.
 func TestFlattenTypes(t *testing.T) {
 	type named string
+	field := reflect.StructField{Name: "A", Type: reflect.TypeFor[string](), Tag: `json:"a"`}
+	other := reflect.StructField{Name: "B", Type: reflect.TypeFor[string](), Tag: `json:"a"`}
+	twice := reflect.Zero(reflect.StructOf([]reflect.StructField{field, other})).Interface()
 	for _, c := range []struct {
 		of   any
 		flat bool
@@ -152,6 +155,7 @@ func TestFlattenTypes(t *testing.T) {
 			A time.Duration `json:"a"`
 		}{}, false},
 		{struct{ scalars }{}, false},
+		{twice, false},
 	} {
 		if got := flatten(reflect.TypeOf(c.of)) != nil; got != c.flat {
 			t.Errorf("%T: flat %v", c.of, got)
