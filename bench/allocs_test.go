@@ -17,10 +17,10 @@ func TestCallAllocations(t *testing.T) {
 		header     []string
 		budget     float64
 	}{
-		{"plain", callBody, nil, 26},
-		{"2025-11-25", callBody, []string{"Accept", "application/json, text/event-stream", "MCP-Protocol-Version", "2025-11-25"}, 35},
+		{"plain", callBody, nil, 18},
+		{"2025-11-25", callBody, []string{"Accept", "application/json, text/event-stream", "MCP-Protocol-Version", "2025-11-25"}, 22},
 		{"2026-07-28", modernCall, []string{"Accept", "application/json, text/event-stream", "MCP-Protocol-Version", "2026-07-28",
-			"Mcp-Method", "tools/call", "Mcp-Name", "echo"}, 41},
+			"Mcp-Method", "tools/call", "Mcp-Name", "echo"}, 28},
 	} {
 		if n := testing.AllocsPerRun(200, func() { s.post(t, "/sse", "application/json", token, c.body, c.header...) }); n > c.budget {
 			t.Errorf("%s: %v allocations, budget %v", c.name, n, c.budget)

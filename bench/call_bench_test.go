@@ -17,6 +17,13 @@ func (s *server) accessToken(tb testing.TB) string {
 	})
 }
 
+// session is what a client got in answer to its initialize.
+func (s *server) session(tb testing.TB, revision string) string {
+	return seal(tb, artifact.NewSealer[artifact.Session](s.vault).Seal, artifact.Session{
+		Subject: subject.Subject, Client: artifact.DigestOf("client"), Protocol: revision, Capabilities: "0\nbench\n1",
+	})
+}
+
 // BenchmarkCallWarm calls a tool with a token that was seen before.
 func BenchmarkCallWarm(b *testing.B) { benchmarkCall(b, 0) }
 
@@ -38,16 +45,20 @@ func BenchmarkCallOfAClient(b *testing.B) {
 	const modernCall = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"message":"hello"},` +
 		`"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`
 	for _, c := range []struct {
-		revision, body string
-		header         []string
+		name, revision, body string
+		header               []string
 	}{
-		{"2025-11-25", callBody, nil},
-		{"2026-07-28", modernCall, []string{"Mcp-Method", "tools/call", "Mcp-Name", "echo"}},
+		{"2025-11-25", "2025-11-25", callBody, nil},
+		{"2025-11-25 in a session", "2025-11-25", callBody, nil},
+		{"2026-07-28", "2026-07-28", modernCall, []string{"Mcp-Method", "tools/call", "Mcp-Name", "echo"}},
 	} {
-		b.Run(c.revision, func(b *testing.B) {
+		b.Run(c.name, func(b *testing.B) {
 			s := newServer(b, 0)
 			token := s.accessToken(b)
 			header := append([]string{"Accept", "application/json, text/event-stream", "MCP-Protocol-Version", c.revision}, c.header...)
+			if c.name != c.revision {
+				header = append(header, "Mcp-Session-Id", s.session(b, c.revision))
+			}
 			b.ReportAllocs()
 			for b.Loop() {
 				s.post(b, "/sse", "application/json", token, c.body, header...)

@@ -92,9 +92,9 @@ func (h *House) routes() fasthttp.RequestHandler {
 // because people type either. The router cannot hold both spellings.
 func ignoreResourceSlash(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
-		switch path := string(ctx.URI().PathOriginal()); path {
+		switch path := ctx.URI().PathOriginal(); string(path) {
 		case "/sse/", "/mcp/", "/.well-known/oauth-protected-resource/sse/", "/.well-known/oauth-protected-resource/mcp/":
-			ctx.URI().SetPath(path[:len(path)-1])
+			ctx.URI().SetPathBytes(path[:len(path)-1])
 		}
 		next(ctx)
 	}

@@ -72,12 +72,17 @@ func (v *visit) json(status int, body any) {
 	v.send(text)
 }
 
+var (
+	cacheControl, noStore       = []byte(fasthttp.HeaderCacheControl), []byte("no-store")
+	contentTypeOptions, noSniff = []byte(fasthttp.HeaderXContentTypeOptions), []byte("nosniff")
+)
+
 // send sets the body of an answer. Answers are about one user and must not be
 // kept by anything on the way.
 func (v *visit) send(body []byte) {
 	h := &v.http.Response.Header
 	h.SetContentType("application/json")
-	h.Set(fasthttp.HeaderCacheControl, "no-store")
-	h.Set(fasthttp.HeaderXContentTypeOptions, "nosniff")
+	h.SetCanonical(cacheControl, noStore)
+	h.SetCanonical(contentTypeOptions, noSniff)
 	v.http.Response.SetBodyRaw(body)
 }

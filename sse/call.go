@@ -10,6 +10,7 @@ import (
 	"mcp-oauth-server/crypto/artifact"
 	"mcp-oauth-server/sse/mcp"
 	"mcp-oauth-server/sse/relay"
+	"mcp-oauth-server/tools"
 )
 
 // call is one POST while it is served, or one message of a legacy stream: the
@@ -32,6 +33,9 @@ type call struct {
 	// leave ends the call when its client has left. It is nil in the revisions
 	// before 2026-07-28, where a lost connection means nothing.
 	leave context.CancelFunc
+	// span is what leave ends, or before 2026-07-28 the first request: mostly the
+	// only one.
+	span tools.Span
 
 	place      *lane // in the list of running calls
 	prev, next *call
@@ -42,15 +46,15 @@ type call struct {
 	over      bool    // the answer is on its way
 	questions map[string]*question
 	running   []request
-	slot      [1]request // room for the usual one
+	slot      [1]request // room for the first one
 }
 
 var _ mcp.Conversation = (*call)(nil)
 
 // request is one that can be cancelled by its id.
 type request struct {
-	id     string // JSON text
-	cancel context.CancelFunc
+	id   string // JSON text
+	span *tools.Span
 }
 
 var (
@@ -113,16 +117,27 @@ func (c *call) open(first []byte) error {
 	return nil
 }
 
+// endWithClient returns a context that ends when the client has left.
+func (c *call) endWithClient(ctx context.Context) context.Context {
+	c.span.Begin(ctx)
+	c.leave = func() { c.span.End(context.Canceled) }
+	return &c.span
+}
+
 // Begin implements mcp.Conversation.
 func (c *call) Begin(ctx context.Context, requestID string) (run context.Context, end func()) {
-	run, cancel := context.WithCancel(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	span := &c.span
+	if c.leave != nil || len(c.running) > 0 { // it is in use; the latter is a batch
+		span = new(tools.Span)
+	}
 	if c.running == nil {
 		c.running = c.slot[:0]
 	}
-	c.running = append(c.running, request{requestID, cancel})
-	return run, cancel
+	span.Begin(ctx)
+	c.running = append(c.running, request{requestID, span})
+	return span, func() { span.End(context.Canceled) }
 }
 
 // abandon cancels the requests with the id and says whether there were any.
@@ -131,7 +146,7 @@ func (c *call) abandon(requestID string) (found bool) {
 	defer c.mu.Unlock()
 	for _, r := range c.running {
 		if r.id == requestID && !c.over {
-			r.cancel()
+			r.span.End(context.Canceled)
 			found = true
 		}
 	}

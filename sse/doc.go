@@ -33,7 +33,7 @@
 // the tests. It needs fasthttp.Server.KeepHijackedConns.
 //
 //	files   door.go endpoint.go answer.go     who gets in, and what is refused
-//	        streamable.go session.go          POST
+//	        streamable.go session.go headers.go   POST
 //	        call.go question.go running.go    a request while it is served
 //	        legacy.go calls.go                the transport of 2024-11-05
 //	        news.go                           subscriptions and broadcasts

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/valyala/fasthttp"
 
@@ -29,12 +30,16 @@ type door struct {
 // outlives it is copied.
 type visit struct {
 	http      *fasthttp.RequestCtx
+	headers   headers
 	path      string // of the protected resource the client knows: /sse or /mcp
 	id        string // names the request in the log and in a 500
 	origin    string // an allowed browser origin, or ""
 	principal bearer.Principal
 	call      *call // that serves a POST; nil before
 }
+
+// visits are used again: nothing of one is left when its handler ends.
+var visits = sync.Pool{New: func() any { return new(visit) }}
 
 // process tells the request ids of one process from those of another.
 var process = artifact.NewID()[:8]
@@ -43,7 +48,12 @@ var process = artifact.NewID()[:8]
 // a fasthttp handler ends the whole process and every stream with it.
 func (e *Endpoint) guard(d door, next func(*visit)) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
-		v := &visit{http: ctx, path: d.path, id: requestID(ctx)}
+		v := visits.Get().(*visit)
+		*v = visit{http: ctx, headers: readHeaders(&ctx.Request.Header), path: d.path, id: requestID(ctx)}
+		defer func() {
+			*v = visit{}
+			visits.Put(v)
+		}()
 		defer func() {
 			if p := recover(); p != nil {
 				e.logPanic(v.id, p)
@@ -110,12 +120,11 @@ func (e *Endpoint) enter(d door, v *visit) bool {
 // admit checks the Origin. A request without one does not come from a browser's
 // page; "null" is what a sandboxed page of anybody sends.
 func (e *Endpoint) admit(v *visit) bool {
-	origins := v.http.Request.Header.PeekAll(fasthttp.HeaderOrigin)
-	if len(origins) == 0 {
+	if v.headers.origin.count == 0 {
 		return true
 	}
-	origin := string(origins[0])
-	if len(origins) > 1 || !slices.Contains(e.AllowedOrigins, origin) && !(e.LoopbackOrigins && isLoopbackOrigin(origin)) {
+	origin := string(v.headers.origin.first)
+	if v.headers.origin.count > 1 || !slices.Contains(e.AllowedOrigins, origin) && !(e.LoopbackOrigins && isLoopbackOrigin(origin)) {
 		return false
 	}
 	v.origin = origin

@@ -22,7 +22,7 @@ const reconnectTime = "250"
 // Streamable HTTP, which is not offered. An older revision alone does not: SSE
 // clients send it when they reconnect, and hang for ever on a 405.
 func (e *Endpoint) openStream(v *visit) {
-	if !e.Legacy || v.header(sessionHeader).Count > 0 || isModern(v.header("MCP-Protocol-Version").Value) {
+	if !e.Legacy || v.headers.session.count > 0 || isModern(v.version().Value) {
 		v.notAllowed("POST") // there is no GET stream in this transport
 		return
 	}

@@ -37,12 +37,12 @@ func (e *Endpoint) mintSession(v *visit, s *mcp.Session) {
 //   - it belongs to the user and the client of the bearer: an id of another
 //     user is no id, or a leaked one could change what a victim's requests mean
 func (e *Endpoint) session(v *visit, version mcp.Header) (s *mcp.Session, scope string, ok bool) {
-	h := v.header(sessionHeader)
-	if h.Count == 0 || !hasSessions(version) {
+	h := v.headers.session
+	if h.count == 0 || !hasSessions(version) {
 		return nil, "", true
 	}
-	a, err := e.OpenSession.Open(h.Value)
-	if err != nil || h.Count > 1 || a.Subject != v.principal.Subject || a.Client != v.principal.ClientID {
+	a, err := e.OpenSession.Open(string(h.first))
+	if err != nil || h.count > 1 || a.Subject != v.principal.Subject || a.Client != v.principal.ClientID {
 		return nil, "", false
 	}
 	s = decodeClient(a.Capabilities)

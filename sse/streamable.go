@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"net"
-	"slices"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -29,11 +28,10 @@ func (e *Endpoint) post(v *visit) {
 	// Not the request's own context: fasthttp reuses it, and a tool may outlive
 	// the handler. The call's own limits end it, or the client that leaves.
 	ctx := context.Background()
-	if v.acceptsEvents() {
-		modern := isModern(r.ProtocolVersion.Value)
+	if v.headers.events { // one that does not read them gets JSON only, and cannot be asked anything
 		c := &call{endpoint: e, owner: v.owner(), scope: scope, origin: v.origin, conn: v.http.Conn()}
-		if modern {
-			ctx, c.leave = context.WithCancel(ctx)
+		if isModern(r.ProtocolVersion.Value) {
+			ctx = c.endWithClient(ctx)
 			defer c.leave()
 			e.list().start()
 		}
@@ -97,17 +95,6 @@ func statusOf(o mcp.Outcome) int {
 	}
 }
 
-// acceptsEvents says whether the client reads event streams. One that does not
-// say so gets JSON only, and cannot be asked anything.
-func (v *visit) acceptsEvents() bool {
-	for _, line := range v.http.Request.Header.PeekAll(fasthttp.HeaderAccept) {
-		if bytes.Contains(line, []byte("text/event-stream")) || bytes.Contains(bytes.ToLower(line), []byte("text/event-stream")) {
-			return true
-		}
-	}
-	return false
-}
-
 // acceptable checks what a POST carries before its body is looked at, and
 // answers if it does not fit. Accept is not asked: JSON is what every client
 // takes.
@@ -117,7 +104,7 @@ func (v *visit) acceptable() bool {
 	case string(h.ContentType()) != "application/json" && !isJSON(string(h.ContentType())):
 		// A page may send text/plain to any server without asking first.
 		v.problem(fasthttp.StatusUnsupportedMediaType, "unsupported_media_type", "the Content-Type must be application/json")
-	case len(h.PeekAll(fasthttp.HeaderContentEncoding)) > 0:
+	case v.headers.encoding.count > 0:
 		v.problem(fasthttp.StatusUnsupportedMediaType, "unsupported_media_type", "compressed bodies are not read; leave Content-Encoding out")
 	case len(v.http.PostBody()) > MaxBody:
 		v.problem(fasthttp.StatusRequestEntityTooLarge, "too_large", "a message may have 4 MiB")
@@ -149,54 +136,12 @@ func (v *visit) request(t mcp.Transport) mcp.Request {
 		Caller:          v.caller(),
 		Body:            bytes.Clone(v.http.PostBody()),
 		ProtocolVersion: v.version(),
-		Method:          v.header("Mcp-Method"),
-		Name:            v.header("Mcp-Name"),
+		Method:          v.headers.method.copied(),
+		Name:            v.headers.name.copied(),
 		Transport:       t,
 	}
 	if isModern(r.ProtocolVersion.Value) {
 		r.Params = v.mirroredParams()
 	}
 	return r
-}
-
-// paramPrefix begins the headers that repeat a call's arguments, as fasthttp
-// spells names.
-const paramPrefix = "Mcp-Param-"
-
-// mirroredParams copies the headers Mcp-Param-*; nil if there are none.
-func (v *visit) mirroredParams() map[string]mcp.Header {
-	var params map[string]mcp.Header
-	for name, value := range v.http.Request.Header.All() {
-		if len(name) <= len(paramPrefix) || string(name[:len(paramPrefix)]) != paramPrefix {
-			continue
-		}
-		if params == nil {
-			params = make(map[string]mcp.Header)
-		}
-		rest := strings.ToLower(string(name[len(paramPrefix):]))
-		params[rest] = mcp.Header{Value: string(value), Count: params[rest].Count + 1}
-	}
-	return params
-}
-
-// versions are the ones there are: a header that names one need not be copied.
-var versions = mcp.Versions()
-
-func (v *visit) version() mcp.Header {
-	lines := v.http.Request.Header.PeekAll("MCP-Protocol-Version")
-	if len(lines) == 1 {
-		if i := slices.IndexFunc(versions, func(known string) bool { return known == string(lines[0]) }); i >= 0 {
-			return mcp.Header{Value: versions[i], Count: 1}
-		}
-	}
-	return v.header("MCP-Protocol-Version")
-}
-
-// header copies a request header and counts its lines.
-func (v *visit) header(name string) mcp.Header {
-	lines := v.http.Request.Header.PeekAll(name)
-	if len(lines) == 0 {
-		return mcp.Header{}
-	}
-	return mcp.Header{Value: string(lines[0]), Count: len(lines)}
 }

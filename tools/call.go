@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,13 +99,13 @@ func (r *Registry) Call(ctx context.Context, c Call) (Result, error) {
 	if !ok {
 		return Result{}, ErrUnknownTool
 	}
-	arguments := c.Arguments // c would be copied once more
-	result, err := run(ctx, r, c, Result.size, func(tc *Context) (Result, error) {
-		result, err := t.perform(tc, arguments)
+	arguments := c.Arguments
+	result, err := run(ctx, r, &c, Result.size, func(tc *Context, result *Result) error {
+		err := t.perform(tc, arguments, result)
 		if result.IsError && tc.Err() != nil {
-			return Result{}, tc.ended()
+			return tc.Err() // it only passed its context's error on
 		}
-		return result, err
+		return err
 	})
 	if errors.Is(err, ErrOverdue) {
 		return errorResult(t.Name + ": " + err.Error()), nil
@@ -114,93 +115,104 @@ func (r *Registry) Call(ctx context.Context, c Call) (Result, error) {
 
 func (r Result) size() int { return len(r.Text) + len(r.Structured) + r.Contents.size() }
 
-// outcome is what a handler left behind.
-type outcome[T any] struct {
-	result T
-	err    error
-}
-
 // running is a handler at work, and all that it needs in one piece.
 type running[T any] struct {
 	Context
-	call     Call
-	registry *Registry
-	size     func(T) int
-	handle   func(*Context) (T, error)
-	cancel   context.CancelCauseFunc
-	done     chan outcome[T]
+	span   Span
+	limit  limit
+	source source
+	size   func(T) int
+	max    int // of the output
+	handle func(*Context, *T) error
+
+	result T // these two are written before the span ends with errDone
+	err    error
+}
+
+// source says in the log where something comes from.
+type source struct {
+	log             *slog.Logger
+	name, requestID string
 }
 
 // run runs a handler under the registry's limits. Besides what the handler
 // returns, the error is ErrOverdue, context.Canceled or ErrInternal.
-func run[T any](ctx context.Context, r *Registry, c Call, size func(T) int, handle func(*Context) (T, error)) (T, error) {
-	h := &running[T]{
-		Context: Context{Caller: c.Caller, Trace: c.Trace, client: c.Client, name: c.Name, askTimeout: r.AskTimeout},
-		call:    c, registry: r, size: size, handle: handle,
-		// The buffer lets a handler end unheard.
-		done: make(chan outcome[T], 1),
+func run[T any](ctx context.Context, r *Registry, c *Call, size func(T) int, handle func(*Context, *T) error) (result T, err error) {
+	h := &running[T]{source: source{c.Log, cmp.Or(c.what, c.Name), c.RequestID}, size: size, max: r.MaxOutput, handle: handle}
+	h.span.Begin(ctx)
+	h.Context = Context{
+		Context: &h.span, Caller: c.Caller, Trace: c.Trace,
+		client: c.Client, name: c.Name, limit: &h.limit, askTimeout: r.AskTimeout,
 	}
-	h.Context.Context, h.cancel = context.WithCancelCause(ctx)
-	defer h.cancel(nil)
-	h.limit.start(r.Timeout, h.giveUp)
-	defer h.limit.stop()
+	h.limit.start(&r.limits, r.Timeout, h)
 	// A goroutine of its own: a handler that ignores its context must not hold
 	// the request.
 	go h.attempt()
-	select {
-	case o := <-h.done:
-		return o.result, o.err
-	case <-h.Done():
-		var none T
-		err := h.ended()
-		if errors.Is(err, ErrOverdue) {
-			c.log("handler still running after its time", "tool_overdue", err)
-		}
-		return none, err
+	cause := h.span.wait()
+	h.limit.stop()
+	switch {
+	case cause != errDone: // the handler may still write its result
+		err = endedBy(cause)
+	case h.err != nil:
+		err = h.err
+	default:
+		result = h.result
 	}
+	if cause != errDone && errors.Is(err, ErrOverdue) {
+		h.source.report("handler still running after its time", "tool_overdue", err)
+	}
+	return result, err
 }
 
-func (h *running[T]) giveUp() { h.cancel(ErrOverdue) }
+// giveUp is called when the time is up.
+func (h *running[T]) giveUp() { h.span.End(ErrOverdue) }
 
-// ended says why the context has ended: the time was up, or the caller left.
-func (c *Context) ended() error {
-	cause := context.Cause(c.Context)
+// errDone ends the span of a handler that is done.
+var errDone = errors.New("the handler is done")
+
+// endedBy sorts why a context ended: the time was up, or the caller left.
+func endedBy(cause error) error {
 	if errors.Is(cause, ErrOverdue) || errors.Is(cause, context.DeadlineExceeded) {
 		return ErrOverdue
 	}
 	return context.Canceled
 }
 
-// attempt performs the handler and sends exactly one outcome, whatever it does.
+// attempt performs the handler and ends its span with exactly one outcome,
+// whatever it does. The stack is a new one and small: until it has to grow, which
+// costs more than most handlers, there is room for little.
 func (h *running[T]) attempt() {
-	o := outcome[T]{err: ErrInternal} // stands if the handler panics or ends its goroutine
-	defer func() {
-		if p := recover(); p != nil {
-			o = outcome[T]{err: ErrInternal}
-			h.call.log("handler panicked", "tool_panic", fmt.Errorf("%v", p), "stack", string(debug.Stack()))
-		}
-		h.done <- o
-	}()
-	result, err := h.handle(&h.Context)
-	switch {
-	case err != nil && h.Err() != nil:
-		o = outcome[T]{err: h.ended()} // it only passed its context's error on
-	case err != nil && plainError(err):
-		o = outcome[T]{err: err}
-	case err != nil:
-		h.call.log("handler broke", "tool_error", err)
-	case h.size(result) > h.registry.MaxOutput:
-		h.call.log("output too large", "tool_output", fmt.Errorf("%d bytes, at most %d", h.size(result), h.registry.MaxOutput))
-	default:
-		o = outcome[T]{result: result}
-	}
+	h.err = ErrInternal // stands if the handler panics or ends its goroutine
+	defer h.finish()
+	h.err = h.judge(h.handle(&h.Context, &h.result))
 }
 
-func (c *Call) log(message, event string, err error, more ...any) {
-	name := c.what
-	if name == "" {
-		name = c.Name
+func (h *running[T]) finish() {
+	if p := recover(); p != nil {
+		h.err = ErrInternal
+		h.source.report("handler panicked", "tool_panic", fmt.Errorf("%v", p), "stack", string(debug.Stack()))
 	}
-	attrs := append([]any{"event", event, "tool", name, "request_id", c.RequestID, "err", err}, more...)
-	c.Log.Error(message, attrs...)
+	h.span.End(errDone)
+}
+
+// judge says what a handler's error means; nil if it has a result to show.
+func (h *running[T]) judge(err error) error {
+	switch {
+	case err == nil && h.size(h.result) <= h.max:
+		return nil
+	case err == nil:
+		h.source.report("output too large", "tool_output", fmt.Errorf("%d bytes, at most %d", h.size(h.result), h.max))
+	case h.Err() != nil:
+		return endedBy(h.span.why()) // it only passed its context's error on
+	case plainError(err):
+		return err
+	default:
+		h.source.report("handler broke", "tool_error", err)
+	}
+	return ErrInternal
+}
+
+func (s *source) report(message, event string, err error, more ...any) {
+	attrs := append([]any{"event", event, "tool", s.name, "request_id", s.requestID, "err", err}, more...)
+	s.log.Error(message, attrs...)
 }

@@ -97,38 +97,134 @@ func (c *Context) Announce(change Change) {
 	}
 }
 
+// limits are the handlers at work, by when their time is up, the earliest
+// first. One timer looks after all of them: to start and to stop one for each
+// call costs more than most handlers do. The zero value is ready to use.
+type limits struct {
+	mu          sync.Mutex
+	first, last *limit
+	timer       *time.Timer
+	alarm       time.Time // when the timer goes off; zero if it does not
+}
+
 // limit ends a handler when its own time is up. The time that a person takes to
 // answer does not count.
 type limit struct {
-	mu      sync.Mutex
-	timer   *time.Timer
-	left    time.Duration
-	since   time.Time
-	waiting int
+	list       *limits
+	handler    interface{ giveUp() }
+	due        time.Time
+	left       time.Duration // while the handler waits for a person
+	waiting    int
+	listed     bool
+	over       bool // the time was up, or nobody waits for the handler any more
+	prev, next *limit
 }
 
 // start begins to count. It is called once, before all else.
-func (l *limit) start(d time.Duration, end func()) {
-	l.timer, l.left, l.since = time.AfterFunc(d, end), d, time.Now()
+func (l *limit) start(list *limits, d time.Duration, handler interface{ giveUp() }) {
+	l.list, l.handler, l.left = list, handler, d
+	list.mu.Lock()
+	defer list.mu.Unlock()
+	list.insert(l)
+}
+
+// stop is for a handler whose answer is out: nobody waits for its end any more.
+func (l *limit) stop() {
+	l.list.mu.Lock()
+	defer l.list.mu.Unlock()
+	l.over = true
+	l.list.remove(l)
 }
 
 func (l *limit) pause() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.waiting == 0 && l.timer.Stop() {
-		l.left -= time.Since(l.since)
+	l.list.mu.Lock()
+	defer l.list.mu.Unlock()
+	if l.listed {
+		l.left = time.Until(l.due)
+		l.list.remove(l)
 	}
 	l.waiting++
 }
 
 func (l *limit) resume() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.waiting--; l.waiting == 0 {
-		l.since = time.Now()
-		l.timer.Reset(max(l.left, 0))
+	l.list.mu.Lock()
+	defer l.list.mu.Unlock()
+	if l.waiting--; l.waiting == 0 && !l.over {
+		l.list.insert(l)
 	}
 }
 
-// stop is for a handler whose answer is out: nobody waits for its end any more.
-func (l *limit) stop() { l.timer.Stop() }
+// insert gives a handler the time it has left. All begin with the same, so its
+// place is at the end, unless it has waited. The lock is held.
+func (ls *limits) insert(l *limit) {
+	l.due, l.listed = time.Now().Add(max(l.left, 0)), true
+	before := ls.last
+	for before != nil && before.due.After(l.due) {
+		before = before.prev
+	}
+	l.prev = before
+	if before == nil {
+		l.next, ls.first = ls.first, l
+	} else {
+		l.next, before.next = before.next, l
+	}
+	if l.next == nil {
+		ls.last = l
+	} else {
+		l.next.prev = l
+	}
+	ls.arm()
+}
+
+// remove takes a handler out of the list; again is no harm. The timer is left
+// alone: it goes off once for nothing. The lock is held.
+func (ls *limits) remove(l *limit) {
+	if !l.listed {
+		return
+	}
+	if l.prev == nil {
+		ls.first = l.next
+	} else {
+		l.prev.next = l.next
+	}
+	if l.next == nil {
+		ls.last = l.prev
+	} else {
+		l.next.prev = l.prev
+	}
+	l.prev, l.next, l.listed = nil, nil, false
+}
+
+// arm sets the timer to the earliest end, unless it goes off before. The lock
+// is held.
+func (ls *limits) arm() {
+	if ls.first == nil || !ls.alarm.IsZero() && !ls.first.due.Before(ls.alarm) {
+		return
+	}
+	ls.alarm = ls.first.due
+	if d := time.Until(ls.alarm); ls.timer == nil {
+		ls.timer = time.AfterFunc(d, ls.ring)
+	} else {
+		ls.timer.Reset(d)
+	}
+}
+
+// ring gives up the handlers whose time is up.
+func (ls *limits) ring() {
+	for _, l := range ls.expired(time.Now()) {
+		l.handler.giveUp()
+	}
+}
+
+func (ls *limits) expired(now time.Time) (over []*limit) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for l := ls.first; l != nil && !l.due.After(now); l = ls.first {
+		ls.remove(l)
+		l.over = true
+		over = append(over, l)
+	}
+	ls.alarm = time.Time{}
+	ls.arm()
+	return over
+}

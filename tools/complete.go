@@ -53,9 +53,9 @@ func (r *Registry) Complete(ctx context.Context, c Call, ref Reference, argument
 		}
 		return n
 	}
-	return run(ctx, r, c, size, func(tc *Context) ([]string, error) {
-		values, err := suggest(tc, typed)
-		return values, explained(err)
+	return run(ctx, r, &c, size, func(tc *Context, values *[]string) (err error) {
+		*values, err = suggest(tc, typed)
+		return explained(err)
 	})
 }
 

@@ -19,6 +19,7 @@ type Members struct {
 
 	object jsontext.Value
 	at     int // of the brace or the comma before the next member
+	value  int // where Value begins
 }
 
 // MembersOf returns the members of object, which must stay unchanged. Name and
@@ -44,12 +45,16 @@ func (m *Members) Next() bool {
 	colon := m.skipSpace(nameEnd)
 	value := m.skipSpace(min(colon+1, len(m.object)))
 	valueEnd := m.valueEnd(value)
+	m.value = value
 	m.Name, m.Value = m.object[name:nameEnd:nameEnd], m.object[value:valueEnd:valueEnd]
 	if m.at = m.skipSpace(valueEnd); m.at < len(m.object) && m.object[m.at] != ',' {
 		m.at = len(m.object)
 	}
 	return true
 }
+
+// ValueAt is where in the object Value begins and ends.
+func (m *Members) ValueAt() (begin, end int) { return m.value, m.value + len(m.Value) }
 
 func (m *Members) skipSpace(at int) int {
 	for at < len(m.object) {

@@ -70,7 +70,7 @@ func NewPrompt[In any](spec PromptSpec, handle func(*Context, In) ([]Message, er
 	}
 	p.perform = func(c *Context, arguments jsontext.Value) ([]Message, error) {
 		var in In
-		if err := decode(spec.Name, p.input, nil, arguments, &in); err != nil {
+		if err := decode(spec.Name, p.input, arguments, &in); err != nil {
 			return nil, err
 		}
 		return handle(c, in)
@@ -116,9 +116,9 @@ func (r *Registry) Prompt(ctx context.Context, c Call) (Prompt, []Message, error
 		}
 		return n
 	}
-	messages, err := run(ctx, r, c, size, func(tc *Context) ([]Message, error) {
-		messages, err := p.perform(tc, c.Arguments)
-		return messages, explained(err)
+	messages, err := run(ctx, r, &c, size, func(tc *Context, messages *[]Message) (err error) {
+		*messages, err = p.perform(tc, c.Arguments)
+		return explained(err)
 	})
 	return p, messages, err
 }

@@ -30,6 +30,7 @@ type Registry struct {
 	byPrompt  map[string]Prompt
 	byURI     map[string]Resource // by address or template
 	features  Features
+	limits    limits
 }
 
 // Features is what the items of a registry make use of, and so what a server

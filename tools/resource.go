@@ -72,7 +72,7 @@ func NewResource[In any](spec ResourceSpec, handle func(*Context, In) ([]Resourc
 	r.input = input
 	r.perform = func(c *Context, uri string, arguments jsontext.Value) ([]ResourceContent, error) {
 		var in In
-		if err := decode(spec.Name, input, nil, arguments, &in); err != nil {
+		if err := decode(spec.Name, input, arguments, &in); err != nil {
 			return nil, err
 		}
 		contents, err := handle(c, in)
@@ -136,12 +136,12 @@ func (r *Registry) Read(ctx context.Context, c Call) ([]ResourceContent, error) 
 		}
 		return n
 	}
-	return run(ctx, r, c, size, func(tc *Context) ([]ResourceContent, error) {
-		contents, err := res.perform(tc, c.Name, arguments)
-		if err == nil && len(contents) == 0 {
-			return nil, ErrNotFound
+	return run(ctx, r, &c, size, func(tc *Context, contents *[]ResourceContent) (err error) {
+		*contents, err = res.perform(tc, c.Name, arguments)
+		if err == nil && len(*contents) == 0 {
+			return ErrNotFound
 		}
-		return contents, explained(err)
+		return explained(err)
 	})
 }
 

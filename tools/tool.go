@@ -60,8 +60,8 @@ type Tool struct {
 	Headers []MirroredHeader
 
 	input, output *jsonschema.Resolved
-	flat          *flat // what input says, if that is little
-	perform       func(*Context, jsontext.Value) (Result, error)
+	flat          *flat // the short way for arguments; nil if there is none
+	perform       func(*Context, jsontext.Value, *Result) error
 	err           error // what New found wrong; NewRegistry reports it
 }
 
@@ -86,7 +86,7 @@ func New[In, Out any](spec Spec, handle func(*Context, In) (Out, error)) Tool {
 		t.err = fmt.Errorf("input: %w", t.err)
 		return t
 	}
-	t.flat = flatten(t.input.Schema())
+	t.flat = flattenInput(reflect.TypeFor[In](), t.input.Schema())
 	if t.Headers, t.err = headersOf(t.InputSchema); t.err != nil {
 		return t
 	}
@@ -96,20 +96,19 @@ func New[In, Out any](spec Spec, handle func(*Context, In) (Out, error)) Tool {
 			return t
 		}
 	}
-	t.perform = func(c *Context, arguments jsontext.Value) (Result, error) {
-		var in In
-		if err := decode(t.Name, t.input, t.flat, arguments, &in); err != nil {
-			return Result{}, err
+	form := formOf[Out]()
+	t.perform = func(c *Context, arguments jsontext.Value, result *Result) error {
+		in := new(In)
+		if t.flat == nil || !t.flat.read(arguments, reflect.ValueOf(in).Elem()) {
+			if err := decode(t.Name, t.input, arguments, in); err != nil {
+				return err
+			}
 		}
-		out, err := handle(c, in)
-		_, unable := errors.AsType[*MissingAbility](err)
-		switch {
-		case errors.Is(err, ErrInternal) || unable:
-			return Result{}, err
-		case err != nil:
-			return errorResult(err.Error()), nil
+		out, err := handle(c, *in)
+		if err != nil {
+			return failed(err, result)
 		}
-		return render(out)
+		return form.render(&out, result)
 	}
 	return t
 }
@@ -168,22 +167,16 @@ func schemaOf[T any]() (*jsonschema.Resolved, jsontext.Value, error) {
 	return resolved, text, nil
 }
 
-var deterministic = json.Deterministic(true)
-
 // known refuses arguments that the Go type does not know.
 var known = json.RejectUnknownMembers(true)
 
 // decode reads arguments into in, the input of what has the name. The schema
-// judges before Go's types do: it sees missing members, Go sees zero values. Its
-// flat form, if there is one, is asked first.
-func decode[In any](name string, schema *jsonschema.Resolved, short *flat, arguments jsontext.Value, in *In) error {
+// judges before Go's types do: it sees missing members, Go sees zero values.
+func decode[In any](name string, schema *jsonschema.Resolved, arguments jsontext.Value, in *In) error {
 	if len(arguments) == 0 {
 		arguments = jsontext.Value("{}")
 	}
-	if short != nil && json.Unmarshal(arguments, in, known) == nil && short.fits(arguments) {
-		return nil
-	}
-	*in = *new(In) // what did not fit may be in it
+	*in = *new(In) // the short way may have left something in it
 	var v any
 	if err := json.Unmarshal(arguments, &v); err != nil {
 		return &ArgumentError{name, "not valid JSON: " + brief(err)}
@@ -216,22 +209,14 @@ func (t *Tool) CheckOutput(structured jsontext.Value) error {
 	return nil
 }
 
-// render turns a handler's output into what the model is shown.
-func render(out any) (Result, error) {
-	if contents, ok := out.(Contents); ok {
-		return Result{Contents: append(Contents{}, contents...)}, nil // never nil: that would mean a text
+// failed makes a handler's error the result, for the model to read, if it is for
+// the model.
+func failed(err error, result *Result) error {
+	if _, unable := errors.AsType[*MissingAbility](err); unable || errors.Is(err, ErrInternal) {
+		return err
 	}
-	structured, err := json.Marshal(out, deterministic)
-	if err != nil {
-		return Result{}, fmt.Errorf("output is not JSON: %w", err)
-	}
-	if c, ok := out.(Contenter); ok {
-		return Result{Contents: append(Contents{}, c.Contents()...), Structured: structured}, nil
-	}
-	if s, ok := out.(fmt.Stringer); ok {
-		return Result{Text: strings.ToValidUTF8(s.String(), "\uFFFD"), Structured: structured}, nil
-	}
-	return Result{Text: string(structured), Structured: structured}, nil
+	*result = errorResult(err.Error())
+	return nil
 }
 
 func errorResult(text string) Result {

@@ -53,6 +53,12 @@ type Context struct {
 
 	client     Client // nil if there is no way to it
 	name       string // of the item, for the client's log
-	limit      limit
+	limit      *limit
 	askTimeout time.Duration
+}
+
+// AfterFunc is as context.AfterFunc. The context package looks for it: contexts
+// derived from this one then end with it without a goroutine.
+func (c *Context) AfterFunc(f func()) (stop func() bool) {
+	return context.AfterFunc(c.Context, f)
 }

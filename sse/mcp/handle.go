@@ -40,9 +40,9 @@ type exchange struct {
 	server       *Server
 	params, meta members      // their known members
 	client       Capabilities // what the client can do for a handler
-	opened       *Session     // what the client must be remembered by
-	listen       *Listen      // set by subscriptions/listen
 	inBatch      bool
+	opened       *Session // what the client must be remembered by
+	listen       *Listen  // set by subscriptions/listen
 	talk         talk
 	text         textResult // room for the usual result
 }

@@ -71,6 +71,8 @@ func tooDeep(data []byte) bool {
 // no name twice in an object: two parsers must not see two messages in it.
 func checkJSON(body []byte) *Error {
 	switch {
+	case surelyValid(body):
+		return nil
 	case tooDeep(body):
 		return invalidRequest("the JSON is nested too deeply: at most 64 levels")
 	case jsontext.Value(body).IsValid():
@@ -97,15 +99,21 @@ const maxKnown = 7
 // members are the known members of one JSON object. The zero value has none.
 type members struct {
 	known  []string
-	values [maxKnown]jsontext.Value
+	object jsontext.Value
+	at     [maxKnown]place // of their values in object
 }
+
+// place is where a value begins and ends; the zero one is nowhere. A body is
+// short enough for 32 bits.
+type place struct{ begin, end uint32 }
 
 // get returns the value of a known member as it was written; nil if it was absent.
 func (m *members) get(name string) jsontext.Value {
-	if i := slices.Index(m.known, name); i >= 0 {
-		return m.values[i]
+	i := slices.Index(m.known, name)
+	if i < 0 || m.at[i].end == 0 {
+		return nil
 	}
-	return nil
+	return m.object[m.at[i].begin:m.at[i].end:m.at[i].end]
 }
 
 // readObject reads the known members, maxKnown at most, of an object that
@@ -117,7 +125,7 @@ func readObject(object jsontext.Value, open bool, known ...string) (members, *Er
 	if object.Kind() != '{' {
 		return members{}, invalidRequest("not a JSON object")
 	}
-	found := members{known: known}
+	found := members{known: known, object: object}
 	for m := tools.MembersOf(object); m.Next(); {
 		name, ok := plainText(m.Name)
 		if !ok {
@@ -125,7 +133,8 @@ func readObject(object jsontext.Value, open bool, known ...string) (members, *Er
 			name = []byte(text)
 		}
 		if i := slices.IndexFunc(known, func(k string) bool { return k == string(name) }); i >= 0 {
-			found.values[i] = m.Value
+			begin, end := m.ValueAt()
+			found.at[i] = place{uint32(begin), uint32(end)}
 			continue
 		}
 		if !open {
@@ -238,11 +247,11 @@ func stringOf(v jsontext.Value) (string, bool) {
 	if plain, ok := plainText(v); ok {
 		return string(plain), true
 	}
-	var s string
-	if v.Kind() != '"' || json.Unmarshal(v, &s) != nil {
+	if v.Kind() != '"' {
 		return "", false
 	}
-	return s, true
+	text, err := jsontext.AppendUnquote(nil, v)
+	return string(text), err == nil
 }
 
 // isText reports whether v is this string.

@@ -17,7 +17,7 @@ type textResult struct {
 
 // response is the response to the request with this id, on one line.
 func (r *textResult) response(id jsontext.Value) []byte {
-	body := make([]byte, 0, 256+len(id)+len(r.text)+len(r.text)/8+len(r.structured))
+	body := make([]byte, 0, r.size()+len(id))
 	body = append(body, `{"jsonrpc":"2.0","id":`...)
 	body = appendID(body, id)
 	body = append(body, `,"result":{`...)
@@ -34,6 +34,17 @@ func (r *textResult) response(id jsontext.Value) []byte {
 		body = append(body, `,"isError":true`...)
 	}
 	return append(body, `}}`...)
+}
+
+// size is about the length of the response without its id; a text with many
+// escapes makes it longer.
+func (r *textResult) size() int {
+	n := 128 + len(r.text) + len(r.text)/8 + len(r.structured)
+	if r.head.Meta != nil {
+		info := r.head.Meta.ServerInfo
+		n += 128 + len(info.Name) + len(info.Title) + len(info.Version)
+	}
+	return n
 }
 
 // appendID writes an id as encode does: a string in its plain form.

@@ -1,0 +1,59 @@
+package tools
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// form is how the output of a tool is shown, found out once from its type.
+type form struct {
+	contents  bool  // it is Contents
+	contenter bool  // it has contents besides its data
+	stringer  bool  // it says its own text
+	flat      *flat // the short way to its JSON; nil if there is none
+}
+
+func formOf[Out any]() *form {
+	typ := reflect.TypeFor[Out]()
+	return &form{
+		contents:  typ == reflect.TypeFor[Contents](),
+		contenter: typ.Implements(reflect.TypeFor[Contenter]()),
+		stringer:  typ.Implements(reflect.TypeFor[fmt.Stringer]()),
+		flat:      flatten(typ),
+	}
+}
+
+// render makes the output that out points to the result.
+func (f *form) render(out any, result *Result) (err error) {
+	if f.contents {
+		result.Contents = append(Contents{}, *out.(*Contents)...) // never nil: that would mean a text
+		return nil
+	}
+	if result.Structured, err = f.marshal(out); err != nil {
+		return fmt.Errorf("output is not JSON: %w", err)
+	}
+	switch {
+	case f.contenter:
+		result.Contents = append(Contents{}, out.(Contenter).Contents()...)
+	case f.stringer:
+		result.Text = strings.ToValidUTF8(out.(fmt.Stringer).String(), "\uFFFD")
+	default:
+		result.Text = string(result.Structured)
+	}
+	return nil
+}
+
+var deterministic = json.Deterministic(true)
+
+func (f *form) marshal(out any) (jsontext.Value, error) {
+	if f.flat != nil {
+		if text, ok := f.flat.write(make(jsontext.Value, 0, 64), reflect.ValueOf(out).Elem()); ok {
+			return text, nil
+		}
+	}
+	return json.Marshal(out, deterministic)
+}
