@@ -201,7 +201,7 @@ func openState(o artifact.Opener[artifact.RequestState]) func(string) (mcp.State
 
 // newFront is the authorization server's half, room by room.
 func newFront(c config, vault *artifact.Vault, provider *upstream.Provider, pageSet *pages.Set, keySet []byte, guard replay.Guard, log *slog.Logger) *router.House {
-	clients := client.Resolver{Open: artifact.NewOpener[artifact.ClientRegistration](vault), Site: c.Site}
+	clients := client.NewResolver(artifact.NewOpener[artifact.ClientRegistration](vault), c.Site)
 	return &router.House{
 		Site:    c.Site,
 		Landing: pageSet.Landing,

@@ -70,7 +70,7 @@ func newServer(tb testing.TB, cacheSize int) *server {
 	}
 	quiet := slog.New(slog.DiscardHandler)
 	room := grant.Room{
-		Clients:     client.Resolver{Open: artifact.NewOpener[artifact.ClientRegistration](vault), Site: site},
+		Clients:     client.NewResolver(artifact.NewOpener[artifact.ClientRegistration](vault), site),
 		OpenCode:    artifact.NewOpener[artifact.AuthorizationCode](vault),
 		OpenRefresh: artifact.NewOpener[artifact.RefreshToken](vault),
 		SealAccess:  artifact.NewSealer[artifact.AccessToken](vault),

@@ -118,12 +118,7 @@ func (s *socket) wait() waiter {
 // one has to wait for both; TLS says good-bye even without a farewell.
 func (s socket) close(farewell []byte) {
 	if s.mute() {
-		go func() {
-			if len(farewell) > 0 && s.conn.SetWriteDeadline(time.Now().Add(farewellTime)) == nil {
-				s.conn.Write(farewell) //nolint:errcheck // best effort, the stream ends anyway
-			}
-			s.conn.Close() //nolint:errcheck // nobody is left to tell
-		}()
+		go partWith(s.conn, farewell)
 		return
 	}
 	if len(farewell) > 0 { // or a writer that is stuck would be waited for

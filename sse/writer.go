@@ -91,3 +91,11 @@ func (s *stream) busy() bool {
 	defer s.mu.Unlock()
 	return len(s.queue)+s.writing > 0 || s.answers && !s.ending
 }
+
+// partWith closes a connection that has to be waited for.
+func partWith(c waiter, farewell []byte) {
+	if len(farewell) > 0 && c.SetWriteDeadline(time.Now().Add(farewellTime)) == nil {
+		c.Write(farewell) //nolint:errcheck // best effort, the stream ends anyway
+	}
+	c.Close() //nolint:errcheck // nobody is left to tell
+}

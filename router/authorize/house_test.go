@@ -68,7 +68,7 @@ func newHouse(t testing.TB, serverURL string) *house {
 	must(t, err)
 	h.room = &authorize.Room{
 		Site:       site,
-		Clients:    client.Resolver{Open: artifact.NewOpener[artifact.ClientRegistration](h.vault), Site: site},
+		Clients:    client.NewResolver(artifact.NewOpener[artifact.ClientRegistration](h.vault), site),
 		SealTicket: artifact.NewSealer[artifact.ConsentTicket](h.vault),
 		OpenTicket: artifact.NewOpener[artifact.ConsentTicket](h.vault),
 		SealState:  artifact.NewSealer[artifact.UpstreamState](h.vault),

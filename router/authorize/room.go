@@ -15,7 +15,7 @@ import (
 // Room is the login. All fields are REQUIRED; they are set once and not changed.
 type Room struct {
 	Site    oauth.Site
-	Clients client.Resolver
+	Clients *client.Resolver
 
 	SealTicket artifact.Sealer[artifact.ConsentTicket]
 	OpenTicket artifact.Opener[artifact.ConsentTicket]

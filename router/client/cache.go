@@ -12,7 +12,6 @@ const cacheSize = 1024
 
 // resolution is a client_id that was resolved. It is never written again.
 type resolution struct {
-	by       Resolver // other keys or other addresses of this server may find otherwise
 	clientID string
 	client   Client
 }
@@ -21,33 +20,31 @@ type resolution struct {
 // its life and resolving one costs as much as half a signature. Only successes
 // enter it, and a hit compares the whole client_id. Nothing in a resolution
 // changes with time: a registration does not expire, and whoever is to be shut
-// out is refused behind this cache, not in it. A ring that is replaced comes
-// with an Opener of its own, which none of the old resolutions is for.
+// out is refused behind this cache, not in it. Other keys or other addresses are
+// another Resolver, with a cache of its own.
 //
 // It is a table of places that are read and written whole, so it needs no lock.
 type cache struct {
 	table [cacheSize]atomic.Pointer[resolution]
 	turn  atomic.Uint32
+	// seed makes the hash of a client_id unguessable: whoever can register cannot
+	// aim at the place of another client.
+	seed maphash.Seed
 }
 
-// resolved is shared by the copies of a Resolver, which its rooms hold by value.
-var resolved cache
-
-// seed makes the hash of a client_id unguessable: whoever can register cannot
-// aim at the place of another client.
-var seed = maphash.MakeSeed()
+func newCache() cache { return cache{seed: maphash.MakeSeed()} }
 
 // places are the two where a client_id may be. With one, two busy clients could
 // turn each other out for ever.
 func (c *cache) places(clientID string) [2]*atomic.Pointer[resolution] {
-	hash := maphash.String(seed, clientID)
+	hash := maphash.String(c.seed, clientID)
 	return [2]*atomic.Pointer[resolution]{&c.table[hash%cacheSize], &c.table[hash>>32%cacheSize]}
 }
 
-func (c *cache) get(by Resolver, clientID string) (Client, bool) {
+func (c *cache) get(clientID string) (Client, bool) {
 	for _, place := range c.places(clientID) {
 		// Not in constant time: a client_id is public.
-		if r := place.Load(); r != nil && r.clientID == clientID && r.by == by {
+		if r := place.Load(); r != nil && r.clientID == clientID {
 			return r.client, true
 		}
 	}
@@ -58,7 +55,7 @@ func (c *cache) get(by Resolver, clientID string) (Client, bool) {
 // clients that share it would go on turning each other out. Turns come in pairs,
 // so that two who alternate do not keep theirs. The client_id is copied, as it
 // may be a piece of a whole request.
-func (c *cache) put(by Resolver, clientID string, client Client) {
+func (c *cache) put(clientID string, client Client) {
 	places := c.places(clientID)
 	place := places[c.turn.Add(1)>>1%2]
 	for _, p := range places {
@@ -67,5 +64,5 @@ func (c *cache) put(by Resolver, clientID string, client Client) {
 			break
 		}
 	}
-	place.Store(&resolution{by, strings.Clone(clientID), client})
+	place.Store(&resolution{strings.Clone(clientID), client})
 }

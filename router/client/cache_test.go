@@ -25,10 +25,10 @@ func TestAResolutionIsForItsOwnKeysSiteAndText(t *testing.T) {
 		t.Errorf("again: %+v, %v", again, err)
 	}
 
-	elsewhere := client.Resolver{Open: r.Open, Site: site(t, "https://mcp.example.com")}
+	elsewhere := client.NewResolver(artifact.NewOpener[artifact.ClientRegistration](v), site(t, "https://mcp.example.com"))
 	rotated := resolver(t, vault(t))
 	for name, c := range map[string]struct {
-		by client.Resolver
+		by *client.Resolver
 		id string
 	}{
 		"a site whose address it is": {elsewhere, id},

@@ -22,39 +22,45 @@ type Client struct {
 	site oauth.Site
 }
 
-// Resolver turns a client_id into a Client. Copies of one share what they
-// resolved.
+// Resolver turns a client_id into a Client, and remembers what it resolved.
 type Resolver struct {
-	Open artifact.Opener[artifact.ClientRegistration]
-	Site oauth.Site
+	open  artifact.Opener[artifact.ClientRegistration]
+	site  oauth.Site
+	known cache
+}
+
+// NewResolver makes a Resolver for the registrations that open opens and the
+// addresses of site.
+func NewResolver(open artifact.Opener[artifact.ClientRegistration], site oauth.Site) *Resolver {
+	return &Resolver{open: open, site: site, known: newCache()}
 }
 
 // Resolve opens a client_id. Its redirect URIs are checked again, because a
 // registration does not expire and may be older than a rule; it is ErrUnknown
 // when none is left.
-func (r Resolver) Resolve(clientID string) (Client, error) {
-	if c, ok := resolved.get(r, clientID); ok {
+func (r *Resolver) Resolve(clientID string) (Client, error) {
+	if c, ok := r.known.get(clientID); ok {
 		return c, nil
 	}
 	c, err := r.resolve(clientID)
 	if err == nil {
-		resolved.put(r, clientID, c)
+		r.known.put(clientID, c)
 	}
 	return c, err
 }
 
-func (r Resolver) resolve(clientID string) (Client, error) {
-	registration, err := r.Open.Open(clientID)
+func (r *Resolver) resolve(clientID string) (Client, error) {
+	registration, err := r.open.Open(clientID)
 	if err != nil {
 		return Client{}, ErrUnknown
 	}
 	c := Client{
 		ID:        artifact.DigestOf(clientID),
 		NoRefresh: registration.NoRefresh,
-		site:      r.Site,
+		site:      r.site,
 	}
 	for _, uri := range registration.RedirectURIs {
-		if CheckRedirectURI(uri, r.Site) == nil {
+		if CheckRedirectURI(uri, r.site) == nil {
 			c.RedirectURIs = append(c.RedirectURIs, uri)
 		}
 	}

@@ -52,8 +52,8 @@ func registered(t testing.TB, v *artifact.Vault, name string, uris ...string) st
 	return id
 }
 
-func resolver(t testing.TB, v *artifact.Vault) client.Resolver {
-	return client.Resolver{Open: artifact.NewOpener[artifact.ClientRegistration](v), Site: site(t, siteURL)}
+func resolver(t testing.TB, v *artifact.Vault) *client.Resolver {
+	return client.NewResolver(artifact.NewOpener[artifact.ClientRegistration](v), site(t, siteURL))
 }
 
 func resolve(t testing.TB, uris ...string) client.Client {

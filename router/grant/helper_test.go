@@ -109,7 +109,7 @@ func newWorldWith(t testing.TB, life artifact.Lifetimes) *world {
 	}
 	w.guard = &downGuard{Guard: &replay.Memory{Now: w.clock.Now}}
 	room := grant.Room{
-		Clients:     client.Resolver{Open: artifact.NewOpener[artifact.ClientRegistration](w.vault), Site: site},
+		Clients:     client.NewResolver(artifact.NewOpener[artifact.ClientRegistration](w.vault), site),
 		OpenCode:    artifact.NewOpener[artifact.AuthorizationCode](w.vault),
 		OpenRefresh: artifact.NewOpener[artifact.RefreshToken](w.vault),
 		SealAccess:  artifact.NewSealer[artifact.AccessToken](w.vault),

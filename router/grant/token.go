@@ -17,7 +17,7 @@ import (
 // Room answers POST /token. All fields are required, and set before the first
 // request.
 type Room struct {
-	Clients     client.Resolver
+	Clients     *client.Resolver
 	OpenCode    artifact.Opener[artifact.AuthorizationCode]
 	OpenRefresh artifact.Opener[artifact.RefreshToken]
 	SealAccess  artifact.Sealer[artifact.AccessToken]

@@ -28,7 +28,7 @@ var start = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 // rooms that will be handed its client_ids.
 type world struct {
 	http    fasthttp.Client
-	clients client.Resolver
+	clients *client.Resolver
 	log     bytes.Buffer
 }
 
@@ -48,7 +48,7 @@ func newWorld(t testing.TB) *world {
 	}
 	now := func() time.Time { return start }
 	vault := &artifact.Vault{Ring: ring, Algorithm: jose.EdDSA, Now: now, Issuers: site.Issuers()}
-	w := &world{clients: client.Resolver{Open: artifact.NewOpener[artifact.ClientRegistration](vault), Site: site}}
+	w := &world{clients: client.NewResolver(artifact.NewOpener[artifact.ClientRegistration](vault), site)}
 	room := register.Room{
 		Seal: artifact.NewSealer[artifact.ClientRegistration](vault),
 		Site: site, Now: now, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
