@@ -65,6 +65,12 @@ func (l *logbook) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
+func (l *logbook) clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.Reset()
+}
+
 func (l *logbook) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
