@@ -43,8 +43,6 @@ func TestScopeIsCheckedBeforeAnythingRuns(t *testing.T) {
 	s := r.open(t, "/sse", good)
 	refused := map[string]answer{
 		"on a stream of old": r.post(t, s.endpoint, poor, call(1, "act", `{}`)),
-		"GET":                r.do(t, "GET", "/sse", "", "Authorization", "Bearer "+poor, "Accept", "text/event-stream"),
-		"subscription":       r.post(t, "/sse", poor, listen(1), speaksModern("subscriptions/listen", "")...),
 		"list":               r.post(t, "/sse", poor, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, speaks...),
 	}
 	for _, e := range eras {
@@ -57,6 +55,14 @@ func TestScopeIsCheckedBeforeAnythingRuns(t *testing.T) {
 		}
 		if a.header.Get("Content-Type") != "application/json" || strings.Contains(a.body, "jsonrpc") {
 			t.Errorf("%s: %v %s", name, a.header, a.body)
+		}
+	}
+	for name, c := range map[string]*client{
+		"GET":          r.begin(t, "GET", "/sse", poor, "", "Accept", "text/event-stream"),
+		"subscription": r.begin(t, "POST", "/sse", poor, listen(1), speaksModern("subscriptions/listen", "")...),
+	} {
+		if status := c.readHead(t); status != 403 || c.head.Get("Content-Type") != "application/json" || !strings.Contains(c.head.Get("WWW-Authenticate"), "insufficient_scope") {
+			t.Errorf("%s: %d %v", name, status, c.head)
 		}
 	}
 	if n := ran.Load(); n != 0 {
