@@ -27,9 +27,10 @@
 // taken from fasthttp (Hijack) and written without blocking; one goroutine for
 // all of them sends keep-alives and news, closes what has expired, and looks
 // whether the clients of running calls are still there. On Linux it also hears
-// of every client that leaves, within a tick of 250 ms; elsewhere, and over TLS,
-// a stream finds that out at its heartbeat. It needs
-// fasthttp.Server.KeepHijackedConns.
+// of every client that leaves, within a tick of 250 ms; other systems are asked
+// about each stream instead, and over TLS a stream has a goroutine that waits for
+// its client to leave. The build tag portable has Linux do as other systems, for
+// the tests. It needs fasthttp.Server.KeepHijackedConns.
 //
 //	files   door.go endpoint.go answer.go     who gets in, and what is refused
 //	        streamable.go session.go          POST

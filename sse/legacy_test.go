@@ -494,9 +494,7 @@ func TestSlowReaderIsDropped(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	if !strings.Contains(r.logs.String(), "slow reader") {
-		t.Error("the log does not say why")
-	}
+	eventually(t, "the log says why", func() bool { return strings.Contains(r.logs.String(), "slow reader") })
 }
 
 // A long answer takes more than one write; a peer that reads gets all of it.

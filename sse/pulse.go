@@ -54,11 +54,22 @@ func (l *streams) tick(now time.Time) {
 	}
 }
 
-// reap closes the streams whose peers have left, as the watcher heard.
+// reap closes the streams whose peers have left, as the watcher heard. Where
+// there is none, every stream is asked.
 func (l *streams) reap() {
 	defer l.recovered("reap") // those that are missed have their heartbeat
 	for _, st := range l.watcher.gone() {
 		st.close("peer gone", nil)
+	}
+	if l.watcher.watches() {
+		return
+	}
+	for i := range l.shards {
+		for _, st := range l.shards[i].all(nil) {
+			if st.peerGone() {
+				st.close("peer gone", nil)
+			}
+		}
 	}
 }
 

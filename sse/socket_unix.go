@@ -56,3 +56,20 @@ func leftNow(fd uintptr) bool {
 		}
 	}
 }
+
+// duplicate returns a second descriptor of the same connection, which no program
+// that is started inherits.
+func duplicate(fd uintptr) (uintptr, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	n, err := syscall.Dup(int(fd))
+	if err != nil {
+		return 0, err
+	}
+	syscall.CloseOnExec(n)
+	return uintptr(n), nil
+}
+
+func closeNow(fd uintptr) {
+	syscall.Close(int(fd)) //nolint:errcheck // nobody is left to tell
+}

@@ -2,6 +2,7 @@ package sse
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -24,6 +25,8 @@ const (
 	graceTime = 500 * time.Millisecond
 	// attachTime is how long fasthttp may take to hand the connection over.
 	attachTime = 10 * time.Second
+	// farewellTime is how long a closing stream may take to say why.
+	farewellTime = time.Second
 	// lifeTime bounds a stream whose token is renewed again and again. It is
 	// shorter than the life of the handle, so that no stream stays open whose
 	// messages are already refused.
@@ -65,15 +68,31 @@ func (s *stream) attach(c net.Conn, first []byte) {
 		c.Close() //nolint:errcheck // nobody is left to tell
 		return
 	}
-	s.socket = newSocket(c)
+	if s.answers { // the HTTP server still holds it
+		s.socket = newSocket(c)
+	} else {
+		s.socket = takeSocket(c)
+	}
 	queue := s.queue
 	s.queue = nil
 	ok := s.write(append(first, queue...))
-	s.watch = s.list.watcher.add(s.socket, s)
+	if s.socket.mute() {
+		go s.awaitEnd(s.socket.conn)
+	} else {
+		s.watch = s.list.watcher.add(s.socket, s)
+	}
 	s.mu.Unlock()
 	if !ok {
 		s.close("write", nil)
 	}
+}
+
+// awaitEnd closes the stream when its peer has left. It runs as long as a stream
+// that cannot be asked.
+func (s *stream) awaitEnd(c io.Reader) {
+	defer s.list.recovered("peer watch")
+	io.Copy(io.Discard, c) //nolint:errcheck // any error is an end
+	s.close("peer gone", nil)
 }
 
 // send delivers one frame, or holds it back while the token has expired. A
@@ -106,7 +125,7 @@ func (s *stream) send(frame []byte, now time.Time) bool {
 // noticed. A stream with bytes on the way needs none.
 func (s *stream) beat() {
 	s.mu.Lock()
-	ok := s.closed || len(s.queue)+s.writing > 0 || s.socket.conn == nil || s.write(heartbeat)
+	ok := s.closed || len(s.queue)+s.writing > 0 || !s.socket.open() || s.write(heartbeat)
 	s.mu.Unlock()
 	if !ok || s.peerGone() {
 		s.close("peer gone", nil)
@@ -151,7 +170,7 @@ func (s *stream) ends() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	end := s.expires.Add(graceTime)
-	if attach := s.opened.Add(attachTime); s.socket.conn == nil && attach.Before(end) {
+	if attach := s.opened.Add(attachTime); !s.socket.open() && attach.Before(end) {
 		return attach
 	}
 	return end
@@ -197,16 +216,16 @@ func (s *stream) close(reason string, farewell []byte) {
 	s.closed = true
 	s.queue, s.held = nil, nil
 	socket, watch := s.socket, s.watch
-	if socket.conn != nil && farewell != nil && s.writing == 0 {
-		socket.tryWrite(farewell) //nolint:errcheck // best effort, the stream ends anyway
+	if s.writing > 0 { // in the middle of something else
+		farewell = nil
 	}
 	if s.cancel != nil {
 		s.cancel()
 	}
 	s.mu.Unlock()
 	s.list.watcher.forget(watch)
-	if socket.conn != nil {
-		socket.close() // also wakes the writer
+	if socket.open() {
+		socket.close(farewell) // also wakes the writer
 	}
 	if s.place != nil {
 		s.place.Release()

@@ -106,8 +106,8 @@ func (l *streams) add(st *stream) error {
 // start lets the pulse begin, once.
 func (l *streams) start() {
 	l.started.Do(func() {
-		if err := l.watcher.open(); err != nil && watches {
-			l.log.Warn("closed connections are noticed at their heartbeat only", "event", "watch", "err", err)
+		if err := l.watcher.open(); err != nil && polls {
+			l.log.Warn("closed connections are looked for one by one, which costs more", "event", "watch", "err", err)
 		}
 		go l.pulse()
 	})

@@ -4,8 +4,8 @@ import "sync"
 
 // watcher learns from the system which peers have left, where the system can
 // say so of all sockets at once: a stream then costs a place in a map, not a
-// goroutine that waits for its end. The zero value watches nothing, and a
-// stream that is not watched has its heartbeat.
+// goroutine that waits for its end. The zero value watches nothing; a socket that
+// it cannot take has its heartbeat.
 //
 // Every watch has a number of its own, and the system reports numbers. A report
 // cannot hit a wrong stream: a descriptor is given to the next connection as
@@ -29,17 +29,24 @@ func (w *watcher) open() error {
 	return nil
 }
 
+// watches says whether there is such a list.
+func (w *watcher) watches() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.byNumber != nil
+}
+
 // add watches the stream's socket until its peer leaves. It returns the number
 // for forget, or 0 if the socket cannot be watched.
 func (w *watcher) add(s socket, st *stream) (number uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if s.raw == nil || w.byNumber == nil {
+	if w.byNumber == nil {
 		return 0
 	}
 	w.last++
 	var refused error
-	err := s.raw.Control(func(fd uintptr) { refused = pollPeer(w.poll, fd, w.last) })
+	err := s.control(func(fd uintptr) { refused = pollPeer(w.poll, fd, w.last) })
 	if err != nil || refused != nil {
 		return 0
 	}

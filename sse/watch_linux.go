@@ -1,9 +1,11 @@
+//go:build !portable
+
 package sse
 
 import "syscall"
 
-// watches: the functions below work on this system.
-const watches = true
+// polls: the functions below work on this system.
+const polls = true
 
 // openPoll makes a list of our own beside that of the runtime, which watches
 // the same sockets for its own purposes.

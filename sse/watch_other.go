@@ -1,10 +1,10 @@
-//go:build !linux
+//go:build !linux || portable
 
 package sse
 
 import "errors"
 
-const watches = false
+const polls = false
 
 func openPoll() (int, error) { return 0, errors.ErrUnsupported }
 

@@ -117,7 +117,7 @@ func TestReusedDescriptors(t *testing.T) {
 	l.watcher.mu.Lock()
 	watched := len(l.watcher.byNumber)
 	l.watcher.mu.Unlock()
-	if watches && watched != bystanders {
+	if polls && watched != bystanders {
 		t.Errorf("%d are watched", watched)
 	}
 	e.Drain(context.Background())
@@ -127,33 +127,55 @@ func TestReusedDescriptors(t *testing.T) {
 	}
 }
 
-// Where the system does not say who has left, the heartbeat does.
+// Where the system does not say who has left, every stream is asked, and only
+// those without a peer are closed.
 func TestWithoutAWatcher(t *testing.T) {
 	now := time.Unix(1000, 0)
 	e := newTestEndpoint(func() time.Time { return now }) // has no pulse, and so no watcher
-	ours, theirs := socketPair(t, listenLoopback(t))
-	st := e.attached(t, "a", ours)
-	if st.watch != 0 {
-		t.Fatal("it is watched")
+	ln := listenLoopback(t)
+	ours, theirs := socketPair(t, ln)
+	stays, other := socketPair(t, ln)
+	defer other.Close()
+	left, st := e.attached(t, "a", ours), e.attached(t, "b", stays)
+	if left.watch != 0 || st.watch != 0 {
+		t.Fatal("they are watched")
 	}
 	theirs.(*net.TCPConn).CloseWrite() //nolint:errcheck // seen below
-	e.list().tick(now)
-	if e.OpenStreams() != 1 {
-		t.Fatal("closed before its heartbeat")
-	}
-	if !nonBlocking {
-		theirs.Close() // the write of a heartbeat finds that out
-	}
-	poll(t, "the heartbeat finds out", func() bool {
-		now = now.Add(beatTime)
+	defer theirs.Close()
+	poll(t, "the stream is asked", func() bool {
 		e.list().tick(now)
-		return e.OpenStreams() == 0
+		return e.OpenStreams() == 1
 	})
-	theirs.Close()
+	if e.list().get("b") != st {
+		t.Error("the wrong one was closed")
+	}
+	st.close("test", nil)
 }
 
-// A connection without a descriptor is not watched, and one that is left out
-// does not disturb the others.
+// A connection without a descriptor cannot be asked: a goroutine waits for its
+// end, and it hears why the stream ends.
+func TestMuteConnections(t *testing.T) {
+	e := newBusyEndpoint(10)
+	pipe, end := net.Pipe()
+	left := e.attached(t, "left", pipe)
+	io.ReadFull(end, make([]byte, 6)) //nolint:errcheck // lets the writer end
+	end.Close()
+	poll(t, "the end is noticed", func() bool { return e.OpenStreams() == 0 })
+	if left.watch != 0 {
+		t.Error("a pipe is watched")
+	}
+	pipe, end = net.Pipe()
+	st := e.attached(t, "told", pipe)
+	io.ReadFull(end, make([]byte, 6)) //nolint:errcheck // as above
+	poll(t, "the writer has ended", func() bool { return !st.busy() })
+	st.close("test", []byte("bye"))
+	if last, _ := io.ReadAll(end); string(last) != "bye" {
+		t.Errorf("%q", last)
+	}
+	e.Drain(context.Background())
+}
+
+// A connection that is left out does not disturb the others.
 func TestPipesAreNotWatched(t *testing.T) {
 	e := newBusyEndpoint(10)
 	pipe, end := net.Pipe()
@@ -165,7 +187,7 @@ func TestPipesAreNotWatched(t *testing.T) {
 	ours, theirs := socketPair(t, listenLoopback(t))
 	e.attached(t, "socket", ours)
 	theirs.Close()
-	if watches {
+	if polls {
 		poll(t, "the socket's end is noticed", func() bool { return e.OpenStreams() == 1 })
 	}
 	if e.list().get("pipe") != st {
@@ -181,10 +203,10 @@ func TestClosedWatcherWatchesNothing(t *testing.T) {
 	ours, theirs := socketPair(t, listenLoopback(t))
 	defer theirs.Close()
 	defer ours.Close()
-	if err := w.open(); (err == nil) != watches {
+	if err := w.open(); (err == nil) != polls {
 		t.Fatal(err)
 	}
-	if number := w.add(newSocket(ours), &stream{}); (number != 0) != watches {
+	if number := w.add(newSocket(ours), &stream{}); (number != 0) != polls {
 		t.Errorf("number %d", number)
 	}
 	w.close()
@@ -200,7 +222,7 @@ func TestClosedWatcherWatchesNothing(t *testing.T) {
 
 // Numbers come back from the system as they went, all their 64 bits, and once.
 func TestNumbersOfWatches(t *testing.T) {
-	if !watches {
+	if !polls {
 		t.Skip("this system has no watcher")
 	}
 	var w watcher

@@ -1,9 +1,6 @@
 package sse
 
-import (
-	"net"
-	"time"
-)
+import "time"
 
 // finish sends the last frame, if there is one, and closes the stream when the
 // peer has it. That frame is taken however long it is: it exists already.
@@ -14,7 +11,7 @@ func (s *stream) finish(last []byte) {
 	if s.writing > 0 {
 		// The HTTP server lifts all deadlines when it gives a connection away.
 		// If this fails the connection is closed, and the writer finds out.
-		s.socket.conn.SetWriteDeadline(time.Now().Add(writeTime)) //nolint:errcheck // see above
+		s.socket.wait().SetWriteDeadline(time.Now().Add(writeTime)) //nolint:errcheck // see above
 	}
 	sent := len(s.queue)+s.writing == 0
 	s.mu.Unlock()
@@ -29,7 +26,7 @@ func (s *stream) finish(last []byte) {
 // write sends what the socket takes at once and queues the rest for a writer of
 // its own. The lock is held; nothing here blocks. False: the peer is gone.
 func (s *stream) write(frame []byte) bool {
-	if s.socket.conn == nil || s.writing > 0 {
+	if !s.socket.open() || s.writing > 0 {
 		s.queue = append(s.queue, frame...)
 		return true
 	}
@@ -40,14 +37,14 @@ func (s *stream) write(frame []byte) bool {
 	if rest := frame[n:]; len(rest) > 0 {
 		chunk := append([]byte(nil), rest...)
 		s.writing = len(chunk)
-		go s.drain(s.socket.conn, chunk)
+		go s.drain(s.socket.wait(), chunk)
 	}
 	return true
 }
 
 // drain writes what waits, until nothing does. It is the only goroutine a
 // stream ever has, for as long as its peer is behind, and writeTime at most.
-func (s *stream) drain(c net.Conn, chunk []byte) {
+func (s *stream) drain(c waiter, chunk []byte) {
 	defer s.list.recovered("stream writer")
 	for len(chunk) > 0 {
 		if c.SetWriteDeadline(time.Now().Add(writeTime)) != nil { // the network's clock, not ours
@@ -67,7 +64,7 @@ func (s *stream) drain(c net.Conn, chunk []byte) {
 }
 
 // next takes what was queued while the last chunk was written.
-func (s *stream) next(c net.Conn) []byte {
+func (s *stream) next(c waiter) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	chunk := s.queue

@@ -108,6 +108,13 @@ func (f *front) handler() http.Handler {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
 		}
+		// Without this net/http closes the request's body when the response begins. The transport may be about to look
+		// for its end, takes that for a failure and cuts the response: a stream that begins at once is lost
+		// (golang.org/issue/40747).
+		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
 		proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), backend{}, addr)))
 	})
 }

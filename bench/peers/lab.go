@@ -42,8 +42,9 @@ func (l *lab) build(given string) error {
 		return err
 	}
 	l.binary = filepath.Join(l.dir, "mcp-oauth-server")
-	build := exec.Command("go", "build", "-o", l.binary, ".")
+	build := exec.Command("go", "build", "-trimpath", "-o", l.binary, ".") // as make build does
 	build.Dir = filepath.Join(l.source, "..", "..")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the server: %w\n%s", err, text)
 	}
