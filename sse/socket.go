@@ -126,7 +126,9 @@ func (s socket) close(farewell []byte) {
 		}()
 		return
 	}
-	s.tryWrite(farewell) //nolint:errcheck // best effort, the stream ends anyway
+	if len(farewell) > 0 { // even to write nothing would wait for a writer that is at work
+		s.tryWrite(farewell) //nolint:errcheck // best effort, the stream ends anyway
+	}
 	if s.bare != 0 {
 		closeNow(uintptr(s.bare - 1))
 		return
