@@ -65,6 +65,12 @@ func (l *logbook) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
+func (l *logbook) clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.Reset()
+}
+
 func (l *logbook) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -146,6 +152,14 @@ type none struct{}
 // endpoint before the first request.
 func newReplica(t testing.TB, s *site, change ...func(*sse.Endpoint)) *replica {
 	t.Helper()
+	r := prepare(t, s, change...)
+	r.serve(t, net.ListenConfig{})
+	return r
+}
+
+// prepare is newReplica but for the start of the server.
+func prepare(t testing.TB, s *site, change ...func(*sse.Endpoint)) *replica {
+	t.Helper()
 	r := &replica{site: s, logs: &logbook{}, release: make(chan struct{}), started: make(chan struct{}, 256), cancelled: make(chan struct{}, 256)}
 	log := slog.New(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	registry, err := tools.NewRegistry(append(r.talkers(),
@@ -208,12 +222,11 @@ func newReplica(t testing.TB, s *site, change ...func(*sse.Endpoint)) *replica {
 	for _, f := range change {
 		f(e)
 	}
-	r.serve(t)
 	return r
 }
 
-func (r *replica) serve(t testing.TB) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+func (r *replica) serve(t testing.TB, how net.ListenConfig) {
+	ln, err := how.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -121,7 +121,7 @@ func (s socket) close(farewell []byte) {
 		go partWith(s.conn, farewell)
 		return
 	}
-	if len(farewell) > 0 { // or a writer that is stuck would be waited for
+	if len(farewell) > 0 { // even to write nothing would wait for a writer that is at work
 		s.tryWrite(farewell) //nolint:errcheck // best effort, the stream ends anyway
 	}
 	if s.bare != 0 {

@@ -164,16 +164,16 @@ func TestBodyTooLarge(t *testing.T) {
 	}
 }
 
-// Two users with the same JSON-RPC ids at the same time: no answer may cross,
-// whatever buffers the HTTP server reuses.
+// Fifty users number their requests alike and send them at the same time: no
+// answer may cross, whatever buffers the HTTP server reuses.
 func TestAnswersNeverCross(t *testing.T) {
 	r := newReplica(t, newSite(t))
 	var wg sync.WaitGroup
-	for c := range 8 {
+	for c := range 50 {
 		user := fmt.Sprint("user", c)
 		token := r.token(t, user)
 		wg.Go(func() {
-			for i := range 100 {
+			for i := range 200 {
 				marker := fmt.Sprint("marker", i)
 				a := r.post(t, "/sse", token, call(i, "whoami", `{"marker":"`+marker+`"}`))
 				if !strings.Contains(a.body, user+"/"+marker+`\"`) || !strings.Contains(a.body, fmt.Sprintf(`"id":%d`, i)) {
