@@ -24,6 +24,7 @@ type target struct {
 	*process
 	path    string
 	prepare func(n int) ([]string, error)
+	ready   []request // that are sent in every round: their tokens are warm
 }
 
 // goPeer is a server of this program.
@@ -121,11 +122,7 @@ const warming = 2
 
 // round is one window of one contestant.
 func (l *lab) round(c course, t *target, m *measures, counts bool) error {
-	n := warmUp
-	if c.once { // as many codes as it may need, and some more
-		n += int(1.3 * m.rate * l.time.Seconds())
-	}
-	requests, err := c.requests(t, n)
+	requests, err := l.requests(c, t, m.rate)
 	if err != nil {
 		return err
 	}
@@ -141,6 +138,17 @@ func (l *lab) round(c course, t *target, m *measures, counts bool) error {
 		return nil
 	}
 	return l.record(t, m, got, used)
+}
+
+// requests are the same ones in every round, or new ones if they are used up.
+func (l *lab) requests(c course, t *target, rate float64) (requests []request, err error) {
+	switch {
+	case c.once: // as many codes as it may need, and some more
+		return c.requests(t, warmUp+int(1.3*rate*l.time.Seconds()))
+	case t.ready == nil:
+		t.ready, err = c.requests(t, warmUp)
+	}
+	return t.ready, err
 }
 
 // record adds a window to the measures.

@@ -27,7 +27,7 @@ type cache struct {
 
 type shard struct {
 	mu      sync.RWMutex
-	entries map[uint64]entry
+	entries map[uint64]*entry // never written again once they are here
 }
 
 type entry struct {
@@ -69,7 +69,7 @@ func (c *cache) put(token string, p Principal, generation uint64, size int) {
 		return
 	}
 	if s.entries == nil {
-		s.entries = make(map[uint64]entry)
+		s.entries = make(map[uint64]*entry)
 	}
 	if _, replaces := s.entries[key]; !replaces && len(s.entries) >= limit {
 		for victim := range s.entries { // map order is random enough, and needs no bookkeeping on a hit
@@ -77,7 +77,7 @@ func (c *cache) put(token string, p Principal, generation uint64, size int) {
 			break
 		}
 	}
-	s.entries[key] = entry{token, p}
+	s.entries[key] = &entry{token, p}
 }
 
 // flush forgets everything. The generation moves first, so a put that read the

@@ -38,7 +38,7 @@ func TestCollidingTokens(t *testing.T) {
 	var c cache
 	key := maphash.String(seed, "mine")
 	s := &c.shards[key%shards]
-	s.entries = map[uint64]entry{key: {"another's", Principal{Subject: "another", Expires: time.Unix(2, 0)}}}
+	s.entries = map[uint64]*entry{key: {"another's", Principal{Subject: "another", Expires: time.Unix(2, 0)}}}
 	if p, ok := c.get([]byte("mine"), time.Unix(1, 0)); ok {
 		t.Errorf("got %+v", p)
 	}
