@@ -103,7 +103,11 @@ func (s *Server) answer(ctx context.Context, m method, x *exchange) Reply {
 		return Reply{Outcome: Listening, Listen: x.listen}
 	}
 	if text, ok := result.(*textResult); ok {
-		return Reply{Outcome: OK, Body: text.response(x.id), Session: x.opened}
+		room := x.Room
+		if x.inBatch {
+			room = nil // the answers to a batch are all there at one time
+		}
+		return Reply{Outcome: OK, Body: text.response(room, x.id), Session: x.opened}
 	}
 	return Reply{Outcome: OK, Body: encode(response{ID: x.id, Result: result}), Session: x.opened}
 }
