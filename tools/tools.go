@@ -51,7 +51,7 @@ type Context struct {
 	// Trace is the client's trace context; empty if it sent none.
 	Trace Trace
 
-	client     Client // nil if there is no way to it
+	line       *line  // to the client; nil if there is none
 	name       string // of the item, for the client's log
 	limit      *limit
 	askTimeout time.Duration
