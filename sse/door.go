@@ -114,7 +114,7 @@ func (e *Endpoint) enter(d door, v *visit) bool {
 	}
 	refusal := bearer.InQuery()
 	if !ctx.QueryArgs().Has("access_token") {
-		v.principal, refusal = e.Bearer.Check(ctx.Request.Header.PeekAll(fasthttp.HeaderAuthorization))
+		v.principal, refusal = e.Bearer.Check(v.headers.authorization[:v.headers.authorizations])
 	}
 	if refusal != nil {
 		challenge := refusal.Challenge(base+"/.well-known/oauth-protected-resource"+d.path, scope)
