@@ -48,10 +48,17 @@ func ambiguous(h *fasthttp.RequestHeader) bool {
 }
 
 // folded says whether a header line goes on in the next one. The parser joins
-// them, so only the raw header shows it.
+// them, so only the raw header shows it. One line at a time: there are few, and
+// the longest of them, the token, is gone through only once.
 func folded(h *fasthttp.RequestHeader) bool {
 	raw := h.RawHeaders()
-	return bytes.Contains(raw, []byte("\n ")) || bytes.Contains(raw, []byte("\n\t"))
+	for end := bytes.IndexByte(raw, '\n'); end >= 0; end = bytes.IndexByte(raw, '\n') {
+		raw = raw[end+1:]
+		if len(raw) > 0 && (raw[0] == ' ' || raw[0] == '\t') {
+			return true
+		}
+	}
+	return false
 }
 
 // framedTwice says whether a chunked request carries a Content-Length as well.

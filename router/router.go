@@ -85,7 +85,22 @@ func (h *House) routes() fasthttp.RequestHandler {
 
 	read(r, "/healthz", h.Health.Live)
 	read(r, "/readyz", h.Health.Ready)
-	return ignoreResourceSlash(r.Handler)
+	return h.resourceFirst(ignoreResourceSlash(r.Handler))
+}
+
+// resourceFirst spares the tool calls, of which there are the most, the search
+// for their route: the table looks for a method's own route before one of any.
+func (h *House) resourceFirst(next fasthttp.RequestHandler) fasthttp.RequestHandler {
+	return func(ctx *fasthttp.RequestCtx) {
+		switch string(ctx.URI().PathOriginal()) {
+		case "/sse":
+			h.Resource.SSE(ctx)
+		case "/mcp":
+			h.Resource.MCP(ctx)
+		default:
+			next(ctx)
+		}
+	}
 }
 
 // ignoreResourceSlash makes /sse/ the same as /sse, and its document the same,

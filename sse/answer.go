@@ -78,11 +78,16 @@ var (
 )
 
 // send sets the body of an answer. Answers are about one user and must not be
-// kept by anything on the way.
+// kept by anything on the way. A short one is copied, into the HTTP server's
+// buffer: it may be in the visit's room, which ends before it is sent.
 func (v *visit) send(body []byte) {
 	h := &v.http.Response.Header
 	h.SetContentType("application/json")
 	h.SetCanonical(cacheControl, noStore)
 	h.SetCanonical(contentTypeOptions, noSniff)
-	v.http.Response.SetBodyRaw(body)
+	if len(body) <= roomSize {
+		v.http.Response.SetBody(body)
+	} else {
+		v.http.Response.SetBodyRaw(body)
+	}
 }

@@ -35,11 +35,22 @@ type visit struct {
 	id        string // names the request in the log and in a 500
 	origin    string // an allowed browser origin, or ""
 	principal bearer.Principal
-	call      *call // that serves a POST; nil before
+	call      *call  // that serves a POST; nil before
+	room      []byte // for a short answer, until it is sent
 }
 
+// roomSize is what most answers need, in bytes.
+const roomSize = 1024
+
 // visits are used again: nothing of one is left when its handler ends.
-var visits = sync.Pool{New: func() any { return new(visit) }}
+var visits = sync.Pool{New: func() any { return &visit{room: make([]byte, roomSize)} }}
+
+// leave wipes a visit and hands it back.
+func (v *visit) leave() {
+	clear(v.room)
+	*v = visit{room: v.room}
+	visits.Put(v)
+}
 
 // process tells the request ids of one process from those of another.
 var process = artifact.NewID()[:8]
@@ -49,11 +60,8 @@ var process = artifact.NewID()[:8]
 func (e *Endpoint) guard(d door, next func(*visit)) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		v := visits.Get().(*visit)
-		*v = visit{http: ctx, headers: readHeaders(&ctx.Request.Header), path: d.path, id: requestID(ctx)}
-		defer func() {
-			*v = visit{}
-			visits.Put(v)
-		}()
+		*v = visit{http: ctx, headers: readHeaders(&ctx.Request.Header), path: d.path, id: requestID(ctx), room: v.room}
+		defer v.leave()
 		defer func() {
 			if p := recover(); p != nil {
 				e.logPanic(v.id, p)
@@ -106,7 +114,7 @@ func (e *Endpoint) enter(d door, v *visit) bool {
 	}
 	refusal := bearer.InQuery()
 	if !ctx.QueryArgs().Has("access_token") {
-		v.principal, refusal = e.Bearer.Check(ctx.Request.Header.PeekAll(fasthttp.HeaderAuthorization))
+		v.principal, refusal = e.Bearer.Check(v.headers.authorization[:v.headers.authorizations])
 	}
 	if refusal != nil {
 		challenge := refusal.Challenge(base+"/.well-known/oauth-protected-resource"+d.path, scope)

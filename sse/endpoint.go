@@ -61,6 +61,7 @@ type Endpoint struct {
 	calls       calls
 	questions   quota
 	running     running
+	sessions    bearer.Cache[openedSession]
 }
 
 // Serve returns the handler of the endpoint at path, /sse or /mcp: for every

@@ -15,6 +15,8 @@ import (
 type headers struct {
 	origin, encoding, session field
 	version, method, name     field
+	authorization             [2][]byte // the first two: more than one is refused
+	authorizations            int
 	events                    bool // the client reads event streams
 	mirrorsParams             bool // there may be some of paramPrefix
 	hasTrailer                bool
@@ -41,7 +43,7 @@ func (f field) copied() mcp.Header { return mcp.Header{Value: string(f.first), C
 const paramPrefix = "Mcp-Param-"
 
 // trailing are the names of fields that a trailer may hold too.
-var trailing = []string{fasthttp.HeaderOrigin, fasthttp.HeaderContentEncoding, sessionHeader, versionHeader, "Mcp-Method", "Mcp-Name", fasthttp.HeaderAccept}
+var trailing = []string{fasthttp.HeaderOrigin, fasthttp.HeaderContentEncoding, sessionHeader, versionHeader, "Mcp-Method", "Mcp-Name", fasthttp.HeaderAuthorization, fasthttp.HeaderAccept}
 
 const versionHeader = "Mcp-Protocol-Version" // as fasthttp spells it
 
@@ -77,6 +79,11 @@ func (all *headers) add(name, line []byte) {
 		all.method.add(line)
 	case "Mcp-Name":
 		all.name.add(line)
+	case fasthttp.HeaderAuthorization:
+		if all.authorizations < len(all.authorization) {
+			all.authorization[all.authorizations] = line
+			all.authorizations++
+		}
 	case fasthttp.HeaderAccept:
 		all.events = all.events || namesEvents(line)
 	case fasthttp.HeaderTrailer:

@@ -2,6 +2,8 @@ package sse
 
 import (
 	"bufio"
+	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,6 +21,9 @@ func TestReadHeaders(t *testing.T) {
 		"trailer":        {chunked + "Trailer: Origin, Mcp-Name\r\nOrigin: a\r\nMcp-Name: n\r\nMcp-Method: m\r\n", "0\r\nOrigin: b\r\nMcp-Name: o\r\n\r\n"},
 		"only a trailer": {chunked + "Trailer: Origin, Mcp-Session-Id\r\n", "0\r\nOrigin: b\r\nMcp-Session-Id: s\r\n\r\n"},
 		"parameters":     {"mcp-param-a: 1\r\n", ""},
+		"a bearer":       {"authorization: Bearer x\r\n", ""},
+		"bearers":        {"Authorization: Bearer x\r\nAUTHORIZATION: Bearer y\r\nAuthorization: Bearer z\r\n", ""},
+		"a late bearer":  {chunked + "Trailer: Mcp-Name\r\nAuthorization: Bearer x\r\n", "0\r\nMcp-Name: o\r\n\r\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var r fasthttp.Request
@@ -35,6 +40,11 @@ func TestReadHeaders(t *testing.T) {
 				if f.count != len(lines) || len(lines) > 0 && string(f.first) != string(lines[0]) {
 					t.Errorf("%s: got %d, %q; want %q", name, f.count, f.first, lines)
 				}
+			}
+			bearers := r.Header.PeekAll("Authorization")
+			bearers = bearers[:min(len(bearers), 2)]
+			if !slices.EqualFunc(got.authorization[:got.authorizations], bearers, bytes.Equal) {
+				t.Errorf("Authorization: got %q, want %q", got.authorization, bearers)
 			}
 			if events := strings.Contains(tt.head, "event-stream"); got.events != events {
 				t.Errorf("events %v", got.events)

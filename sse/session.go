@@ -4,9 +4,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"mcp-oauth-server/crypto/artifact"
 	"mcp-oauth-server/sse/mcp"
+	"mcp-oauth-server/sse/relay"
 )
 
 // sessionHeader carries what was said at initialize. It proves nothing and is
@@ -41,13 +43,40 @@ func (e *Endpoint) session(v *visit, version mcp.Header) (s *mcp.Session, scope 
 	if h.count == 0 || !hasSessions(version) {
 		return nil, "", true
 	}
-	a, err := e.OpenSession.Open(string(h.first))
-	if err != nil || h.count > 1 || a.Subject != v.principal.Subject || a.Client != v.principal.ClientID {
+	opened, err := e.openSession(h.first)
+	if err != nil || h.count > 1 || opened.owner != v.owner() {
 		return nil, "", false
 	}
-	s = decodeClient(a.Capabilities)
-	s.Version = a.Protocol
-	return s, a.ID, true
+	return opened.session, opened.id, true
+}
+
+// openedSession is what a session id says. The session is shared by all requests
+// with that id: nobody changes it.
+type openedSession struct {
+	owner   relay.Owner
+	id      string
+	session *mcp.Session
+}
+
+// maxSessions is how many opened session ids are remembered, at about 1 KiB each.
+const maxSessions = 8192
+
+// openSession opens a session id, or remembers what it opened to: clients send
+// the same one with every call.
+func (e *Endpoint) openSession(sealed []byte) (openedSession, error) {
+	generation := e.Bearer.Generation() // before the keys are read
+	if known, ok := e.sessions.Get(sealed, generation, e.Now()); ok {
+		return known, nil
+	}
+	text := string(sealed) // the HTTP server reuses its buffer
+	a, err := e.OpenSession.Open(text)
+	if err != nil {
+		return openedSession{}, err
+	}
+	opened := openedSession{relay.Owner{Subject: a.Subject, Client: a.Client}, a.ID, decodeClient(a.Capabilities)}
+	opened.session.Version = a.Protocol
+	e.sessions.Put(text, opened, time.Unix(a.Expires, 0), generation, maxSessions)
+	return opened, nil
 }
 
 // hasSessions tells the revisions with a handshake from 2026-07-28, which says

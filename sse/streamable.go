@@ -140,6 +140,9 @@ func (v *visit) request(t mcp.Transport) mcp.Request {
 		Name:            v.headers.name.copied(),
 		Transport:       t,
 	}
+	if t == mcp.Streamable { // what goes on a legacy stream outlives the POST
+		r.Room = v.room
+	}
 	if isModern(r.ProtocolVersion.Value) {
 		r.Params = v.mirroredParams()
 	}

@@ -142,6 +142,31 @@ func TestSession(t *testing.T) {
 	}
 }
 
+// What was opened is remembered for as long as its keys: with another ring, of
+// which the endpoint is not told at first, nothing can be opened any more.
+func TestSessionsAreRememberedUntilTheFlush(t *testing.T) {
+	s := newSite(t)
+	var endpoint *sse.Endpoint
+	r := newReplica(t, s, func(e *sse.Endpoint) { endpoint = e })
+	token := r.token(t, "alice")
+	id := r.post(t, "/sse", token, initialize).header.Get("Mcp-Session-Id")
+	const list = `{"jsonrpc":"2.0","id":2,"method":"tools/list"}`
+	if a := r.post(t, "/sse", token, list, "Mcp-Session-Id", id); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	s.vault.Ring = newSite(t).vault.Ring
+	if a := r.post(t, "/sse", token, list, "Mcp-Session-Id", id); a.status != 200 || !strings.Contains(a.body, `"outputSchema"`) {
+		t.Errorf("not remembered: %d %s", a.status, a.body)
+	}
+	if a := r.post(t, "/sse", token, list, "Mcp-Session-Id", id[:len(id)-1]); a.status != 404 {
+		t.Errorf("a part of it: %d %s", a.status, a.body)
+	}
+	endpoint.Bearer.Flush()
+	if a := r.post(t, "/sse", r.token(t, "alice"), list, "Mcp-Session-Id", id); a.status != 404 {
+		t.Errorf("after the flush: %d %s", a.status, a.body)
+	}
+}
+
 func TestSessionIDIsSmallForTheLongestNames(t *testing.T) {
 	r := newReplica(t, newSite(t))
 	long := strings.Repeat("n\\u00e9\\n", 200)

@@ -131,9 +131,11 @@ var ErrNoConversation = errors.New("the client cannot be asked over this connect
 // The error is a *MissingAbility if the client does not offer what is needed.
 // The time a person takes does not count as the handler's time.
 func (c *Context) Ask(questions ...Question) error {
-	if c.client == nil {
+	client := c.line.take()
+	if client == nil {
 		return ErrNoConversation
 	}
+	defer c.line.giveBack()
 	inquiries := make([]Inquiry, len(questions))
 	var missing Abilities
 	for i, q := range questions {
@@ -143,7 +145,7 @@ func (c *Context) Ask(questions ...Question) error {
 		}
 		inquiry.Check = q.take
 		inquiries[i] = inquiry
-		if !c.client.Can(inquiry.Needs) {
+		if !client.Can(inquiry.Needs) {
 			missing |= inquiry.Needs
 		}
 	}
@@ -154,7 +156,7 @@ func (c *Context) Ask(questions ...Question) error {
 	defer cancel()
 	c.limit.pause()
 	defer c.limit.resume()
-	results, err := c.client.Ask(ctx, inquiries)
+	results, err := client.Ask(ctx, inquiries)
 	if err != nil {
 		return err
 	}

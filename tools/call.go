@@ -120,6 +120,7 @@ type running[T any] struct {
 	Context
 	span   Span
 	limit  limit
+	line   line
 	source source
 	size   func(T) int
 	max    int // of the output
@@ -142,8 +143,9 @@ func run[T any](ctx context.Context, r *Registry, c *Call, size func(T) int, han
 	h.span.Begin(ctx)
 	h.Context = Context{
 		Context: &h.span, Caller: c.Caller, Trace: c.Trace,
-		client: c.Client, name: c.Name, limit: &h.limit, askTimeout: r.AskTimeout,
+		line: &h.line, name: c.Name, limit: &h.limit, askTimeout: r.AskTimeout,
 	}
+	h.line.client = c.Client
 	h.limit.start(&r.limits, r.Timeout, h)
 	// A goroutine of its own: a handler that ignores its context must not hold
 	// the request.
@@ -157,6 +159,7 @@ func run[T any](ctx context.Context, r *Registry, c *Call, size func(T) int, han
 		err = h.err
 	default:
 		result = h.result
+		h.line.cut()
 	}
 	if cause != errDone && errors.Is(err, ErrOverdue) {
 		h.source.report("handler still running after its time", "tool_overdue", err)

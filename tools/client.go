@@ -22,6 +22,10 @@ type Client interface {
 	Progress(done, total float64, message string)
 	Log(level Level, logger string, data any)
 	Announce(change Change)
+	// Return is called at most once, after the handler has returned in order and
+	// before the call does: no handler can reach the Client any more. It is not
+	// called while one still might.
+	Return()
 }
 
 // Abilities is a set of things a client declared it can do for a server.
@@ -70,13 +74,21 @@ type Trace struct{ Parent, State, Baggage string }
 
 // Can reports whether the client offers all that is needed, so that a handler
 // can do with less.
-func (c *Context) Can(needs Abilities) bool { return c.client != nil && c.client.Can(needs) }
+func (c *Context) Can(needs Abilities) bool {
+	client := c.line.take()
+	if client == nil {
+		return false
+	}
+	defer c.line.giveBack()
+	return client.Can(needs)
+}
 
 // Progress tells the client how far the handler has come, if it wants to know:
 // done must grow from call to call, total is 0 if unknown, message may be empty.
 func (c *Context) Progress(done, total float64, message string) {
-	if c.client != nil {
-		c.client.Progress(done, total, message)
+	if client := c.line.take(); client != nil {
+		defer c.line.giveBack()
+		client.Progress(done, total, message)
 	}
 }
 
@@ -84,16 +96,18 @@ func (c *Context) Progress(done, total float64, message string) {
 // text or anything else with a JSON form, without secrets. A tool that logs says
 // so in its Spec.
 func (c *Context) Log(level Level, data any) {
-	if c.client != nil {
-		c.client.Log(level, c.name, data)
+	if client := c.line.take(); client != nil {
+		defer c.line.giveBack()
+		client.Log(level, c.name, data)
 	}
 }
 
 // Announce tells all clients that listen, on all replicas, of a change. A tool
 // that announces says so in its Spec.
 func (c *Context) Announce(change Change) {
-	if c.client != nil {
-		c.client.Announce(change)
+	if client := c.line.take(); client != nil {
+		defer c.line.giveBack()
+		client.Announce(change)
 	}
 }
 

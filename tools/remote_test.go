@@ -19,6 +19,7 @@ import (
 type able struct{ tools.Client }
 
 func (able) Can(tools.Abilities) bool { return true }
+func (able) Return()                  {}
 
 // TestSchemasAreNeverFetched: neither a tool's schema nor what a client sends
 // makes the server ask another one, however it names it.

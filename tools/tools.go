@@ -43,7 +43,8 @@ type Caller struct {
 
 // Context is what a handler is given besides its input. It ends when the tool's
 // time is up or the caller has left; a handler that waits for anything must
-// watch it.
+// watch it. It may be kept, and then leads to no client once the handler has
+// returned.
 type Context struct {
 	context.Context
 	// Caller is the user on whose behalf the tool runs.
@@ -51,7 +52,7 @@ type Context struct {
 	// Trace is the client's trace context; empty if it sent none.
 	Trace Trace
 
-	client     Client // nil if there is no way to it
+	line       *line  // to the client; nil if there is none
 	name       string // of the item, for the client's log
 	limit      *limit
 	askTimeout time.Duration

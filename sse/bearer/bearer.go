@@ -21,9 +21,11 @@ package bearer
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"mcp-oauth-server/crypto/artifact"
@@ -60,7 +62,8 @@ type Checker struct {
 	// each; 0 means DefaultCacheSize, a negative number means none.
 	CacheSize int
 
-	cache cache
+	cache      Cache[Principal]
+	generation atomic.Uint64 // counts flushes
 }
 
 // Check returns whom the request speaks for. headers are the values of all its
@@ -73,26 +76,34 @@ func (c *Checker) Check(headers [][]byte) (Principal, *Refusal) {
 	}
 	// From here on a token was presented: its fate is told by an error code.
 	// A hit equals a token whose alphabet was checked, so that is left for later.
-	if p, ok := c.cache.get(token, c.Now()); ok {
+	//
+	// The generation is read before the keys are: what is opened with a ring that
+	// is replaced meanwhile must not be found after Flush.
+	generation := c.Generation()
+	if p, ok := c.cache.Get(token, generation, c.Now()); ok {
 		return p, nil
 	}
 	if !isToken68(token) {
 		return Principal{}, malformedHeader
 	}
-	// The generation is read before the keys are: what is opened with a ring
-	// that is replaced meanwhile must not enter the cache after Flush emptied it.
-	generation := c.cache.generation.Load()
 	text := string(token) // the HTTP server reuses its buffer
 	p, refusal := c.open(text)
 	if refusal == nil {
-		c.cache.put(text, p, generation, c.CacheSize)
+		c.cache.Put(text, p, p.Expires, generation, cmp.Or(c.CacheSize, DefaultCacheSize))
 	}
 	return p, refusal
 }
 
 // Flush forgets all verified tokens. It is called when the key ring or the
 // list of denied users changes.
-func (c *Checker) Flush() { c.cache.flush() }
+func (c *Checker) Flush() {
+	c.generation.Add(1) // first, so that nothing which was opened before is found after
+	c.cache.clear()
+}
+
+// Generation counts the flushes. Whoever keeps what was opened with the same keys
+// keeps it for one generation.
+func (c *Checker) Generation() uint64 { return c.generation.Load() }
 
 // open is the costly part of Check.
 func (c *Checker) open(token string) (Principal, *Refusal) {

@@ -3,7 +3,6 @@ package bearer
 import (
 	"hash/maphash"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -17,59 +16,53 @@ const shards = 64
 // seed makes the hash of a token unguessable, so nobody can aim at a slot.
 var seed = maphash.MakeSeed()
 
-// cache remembers verified tokens. Only successes enter it, and a hit compares
-// the whole token: two tokens with the same hash share a slot and never a
-// principal. The zero value is ready to use.
-type cache struct {
-	generation atomic.Uint64 // counts flushes
-	shards     [shards]shard
-}
+// Cache remembers what sealed texts were opened to. Only what was opened enters
+// it, and a hit compares the whole text: two with the same hash share a slot and
+// never what is in them. The zero value is ready to use.
+type Cache[T any] struct{ shards [shards]shard[T] }
 
-type shard struct {
+type shard[T any] struct {
 	mu      sync.RWMutex
-	entries map[uint64]*entry // never written again once they are here
+	entries map[uint64]*entry[T] // never written again once they are here
 }
 
-type entry struct {
-	token     string
-	principal Principal
+type entry[T any] struct {
+	text       string
+	value      T
+	expires    time.Time
+	generation uint64
 }
 
-// get looks a token up. The expiry is checked on every hit: a cache must not
-// prolong a token.
-func (c *cache) get(token []byte, now time.Time) (Principal, bool) {
-	key := maphash.Bytes(seed, token)
+// Get looks a text up. The expiry and the generation of the keys
+// ([Checker.Generation]) are checked on every hit: a cache must not prolong
+// what it holds. The value is shared: nobody may change what it points to.
+func (c *Cache[T]) Get(text []byte, generation uint64, now time.Time) (value T, ok bool) {
+	key := maphash.Bytes(seed, text)
 	s := &c.shards[key%shards]
 	s.mu.RLock()
 	e, ok := s.entries[key]
 	s.mu.RUnlock()
 	// Not in constant time: whoever could measure the difference would first
-	// have to find a token with the same 64-bit hash under a secret seed.
-	if !ok || e.token != string(token) || !now.Before(e.principal.Expires) {
-		return Principal{}, false
+	// have to find a text with the same 64-bit hash under a secret seed.
+	if !ok || e.text != string(text) || e.generation != generation || !now.Before(e.expires) {
+		return value, false
 	}
-	return e.principal, true
+	return e.value, true
 }
 
-// put stores a verified token, unless the cache was flushed since the given
-// generation. size bounds the whole cache.
-func (c *cache) put(token string, p Principal, generation uint64, size int) {
-	if size == 0 {
-		size = DefaultCacheSize
-	}
+// Put stores what a text was opened to. The generation must have been read before
+// it was opened, and size bounds the whole cache, in entries.
+func (c *Cache[T]) Put(text string, value T, expires time.Time, generation uint64, size int) {
 	limit := (size + shards - 1) / shards
 	if limit <= 0 {
 		return
 	}
-	key := maphash.String(seed, token)
+	key := maphash.String(seed, text)
 	s := &c.shards[key%shards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c.generation.Load() != generation {
-		return
-	}
 	if s.entries == nil {
-		s.entries = make(map[uint64]*entry)
+		s.entries = make(map[uint64]*entry[T])
 	}
 	if _, replaces := s.entries[key]; !replaces && len(s.entries) >= limit {
 		for victim := range s.entries { // map order is random enough, and needs no bookkeeping on a hit
@@ -77,13 +70,11 @@ func (c *cache) put(token string, p Principal, generation uint64, size int) {
 			break
 		}
 	}
-	s.entries[key] = &entry{token, p}
+	s.entries[key] = &entry[T]{text, value, expires, generation}
 }
 
-// flush forgets everything. The generation moves first, so a put that read the
-// old one either stores before its shard is emptied or not at all.
-func (c *cache) flush() {
-	c.generation.Add(1)
+// clear gives the memory back.
+func (c *Cache[T]) clear() {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.Lock()

@@ -7,7 +7,9 @@ import (
 	"time"
 )
 
-func count(c *cache) (n int) {
+var later = time.Unix(2, 0)
+
+func count[T any](c *Cache[T]) (n int) {
 	for i := range c.shards {
 		n += len(c.shards[i].entries)
 	}
@@ -15,42 +17,47 @@ func count(c *cache) (n int) {
 }
 
 func TestCacheIsBounded(t *testing.T) {
-	var c cache
-	p := Principal{Expires: time.Unix(2, 0)}
+	var c Cache[int]
 	for i := range 10_000 {
-		c.put(fmt.Sprint(i), p, 0, 640)
+		c.Put(fmt.Sprint(i), i, later, 0, 640)
 	}
 	if n := count(&c); n != 640 {
 		t.Errorf("%d entries", n)
 	}
-	if _, ok := c.get([]byte("9999"), time.Unix(1, 0)); !ok {
+	if n, ok := c.Get([]byte("9999"), 0, time.Unix(1, 0)); !ok || n != 9999 {
 		t.Error("the newest is gone")
 	}
-	c.put("x", p, 0, -1)
-	if _, ok := c.get([]byte("x"), time.Unix(1, 0)); ok {
+	c.Put("x", 1, later, 0, -1)
+	if _, ok := c.Get([]byte("x"), 0, time.Unix(1, 0)); ok {
 		t.Error("stored although there is no cache")
 	}
 }
 
-// Two tokens with one hash: the slot goes to the later one, and neither ever
-// gets the other's principal.
-func TestCollidingTokens(t *testing.T) {
-	var c cache
+// Two texts with one hash: the slot goes to the later one, and neither ever
+// gets what is the other's.
+func TestCollidingTexts(t *testing.T) {
+	var c Cache[string]
 	key := maphash.String(seed, "mine")
 	s := &c.shards[key%shards]
-	s.entries = map[uint64]*entry{key: {"another's", Principal{Subject: "another", Expires: time.Unix(2, 0)}}}
-	if p, ok := c.get([]byte("mine"), time.Unix(1, 0)); ok {
+	s.entries = map[uint64]*entry[string]{key: {"another's", "another", later, 0}}
+	if p, ok := c.Get([]byte("mine"), 0, time.Unix(1, 0)); ok {
 		t.Errorf("got %+v", p)
 	}
 }
 
-// A token that was opened with the old keys while the cache was flushed must
-// not come back into it.
-func TestPutAfterFlush(t *testing.T) {
-	var c cache
-	before := c.generation.Load()
-	c.flush()
-	c.put("token", Principal{Expires: time.Unix(2, 0)}, before, 64)
+// What was opened with the old keys while they were replaced is never found.
+func TestEntriesEndWithTheirKeys(t *testing.T) {
+	var c Cache[string]
+	c.Put("text", "opened", later, 1, 64)
+	for generation, want := range map[uint64]bool{0: false, 1: true, 2: false} {
+		if _, ok := c.Get([]byte("text"), generation, time.Unix(1, 0)); ok != want {
+			t.Errorf("generation %d: found %v", generation, ok)
+		}
+	}
+	if _, ok := c.Get([]byte("text"), 1, later); ok {
+		t.Error("found after its end")
+	}
+	c.clear()
 	if n := count(&c); n != 0 {
 		t.Errorf("%d entries", n)
 	}

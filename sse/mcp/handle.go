@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -26,15 +27,29 @@ func (s *Server) Handle(ctx context.Context, r Request) (reply Reply) {
 		return refuse(nil, problem, false)
 	}
 	if body := jsontext.Value(r.Body); body.Kind() == '[' {
-		return s.batch(ctx, &r, body)
+		shared := r
+		return s.batch(ctx, &shared, body)
 	}
-	return s.one(ctx, &r, jsontext.Value(r.Body), false)
+	x := exchanges.Get().(*exchange)
+	x.single = r
+	x.Request, x.server = &x.single, s
+	reply = x.one(ctx, jsontext.Value(r.Body))
+	if !x.lent { // not deferred: after a panic nobody knows
+		*x = exchange{}
+		exchanges.Put(x)
+	}
+	return reply
 }
+
+// exchanges are used again, wiped, unless a handler might still reach one: it is
+// overdue or has panicked, or a goroutine that it left behind talks to the client.
+var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 
 // exchange is one request on its way through: its message is valid, and
 // once its params are read its revision is chosen.
 type exchange struct {
 	*Request
+	single Request // room for one that shares nothing, as in a batch
 	revision
 	message
 	server       *Server
@@ -45,10 +60,15 @@ type exchange struct {
 	listen       *Listen  // set by subscriptions/listen
 	talk         talk
 	text         textResult // room for the usual result
+	lent         bool       // a handler may reach it
 }
 
-// one answers one message.
-func (s *Server) one(ctx context.Context, r *Request, raw jsontext.Value, inBatch bool) Reply {
+// Return implements tools.Client.
+func (x *exchange) Return() { x.lent = false }
+
+// one answers one message. The reply holds no piece of the exchange.
+func (x *exchange) one(ctx context.Context, raw jsontext.Value) Reply {
+	s, r := x.server, x.Request
 	msg, problem := parseMessage(raw)
 	if problem != nil {
 		return refuse(msg.id, problem, false)
@@ -56,7 +76,7 @@ func (s *Server) one(ctx context.Context, r *Request, raw jsontext.Value, inBatc
 	if msg.reply {
 		return r.takeResponse(msg, raw)
 	}
-	x := &exchange{Request: r, message: msg, server: s, inBatch: inBatch}
+	x.message = msg
 	m, problem := x.readParams()
 	if problem != nil {
 		return refuse(msg.id, problem, r.saysModern())
@@ -103,7 +123,11 @@ func (s *Server) answer(ctx context.Context, m method, x *exchange) Reply {
 		return Reply{Outcome: Listening, Listen: x.listen}
 	}
 	if text, ok := result.(*textResult); ok {
-		return Reply{Outcome: OK, Body: text.response(x.id), Session: x.opened}
+		room := x.Room
+		if x.inBatch {
+			room = nil // the answers to a batch are all there at one time
+		}
+		return Reply{Outcome: OK, Body: text.response(room, x.id), Session: x.opened}
 	}
 	return Reply{Outcome: OK, Body: encode(response{ID: x.id, Result: result}), Session: x.opened}
 }
@@ -194,7 +218,8 @@ func (s *Server) batch(ctx context.Context, r *Request, raw jsontext.Value) Repl
 	var answers [][]byte
 	size := 0
 	for _, m := range messages {
-		reply := s.one(ctx, r, m, true)
+		x := &exchange{Request: r, server: s, inBatch: true}
+		reply := x.one(ctx, m)
 		all.Answers = append(all.Answers, reply.Answers...)
 		all.Cancels = append(all.Cancels, reply.Cancels...)
 		if reply.Session != nil {

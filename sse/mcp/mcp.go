@@ -94,6 +94,10 @@ type Request struct {
 	Session *Session
 	// Transport is how the client is connected.
 	Transport Transport
+	// Room is where the usual answer may be written, from its start on: then
+	// Reply.Body is a piece of it. Nil if the answer must have memory of its own.
+	// OPTIONAL.
+	Room []byte
 	// Conversation is the way to the client while the request is served; the
 	// messages of a batch share it. Nil where the transport has none: then
 	// progress and log messages are dropped and nothing can be asked.
@@ -148,7 +152,8 @@ const (
 type Reply struct {
 	Outcome Outcome
 	// Body is one JSON-RPC message (or a batch of them, 2025-03-26) on one line;
-	// empty if Outcome is Accepted, Cancelled or Listening.
+	// empty if Outcome is Accepted, Cancelled or Listening. It may be a piece of
+	// Request.Room.
 	Body []byte
 	// Session is set by a successful initialize, and by logging/setLevel when the
 	// request came with one. The transport seals it into Mcp-Session-Id, or keeps

@@ -388,3 +388,40 @@ func TestListen(t *testing.T) {
 		}
 	}
 }
+
+// TestAKeptContextReachesNobodyElse: what a request was served with is used
+// again for the next one, and a handler that kept its Context must not speak to
+// the client of that one, nor know who it is.
+func TestAKeptContextReachesNobodyElse(t *testing.T) {
+	var kept []*tools.Context
+	spec := tools.Spec{Name: "x", Title: "X", Description: "X.", Logs: true}
+	registry, err := tools.NewRegistry(tools.New(spec, func(c *tools.Context, _ struct{}) (struct{}, error) {
+		for _, earlier := range kept {
+			earlier.Progress(1, 2, "of another")
+			earlier.Log(tools.Emergency, "of another")
+			if earlier.Can(tools.RootsAbility) {
+				t.Error("a context is used again")
+			}
+		}
+		kept = append(kept, c)
+		c.Progress(1, 2, "mine")
+		return struct{}{}, nil
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &mcp.Server{Name: "test", Version: "1", Tools: registry, Log: slog.New(slog.DiscardHandler)}
+	for i := range 20 {
+		d := &dialogue{}
+		r := old(callX, d)
+		r.Caller.Subject = fmt.Sprint("user ", i)
+		if s.Handle(t.Context(), r); len(d.said) != 1 || !strings.Contains(d.said[0], "mine") {
+			t.Errorf("the client of call %d heard %q", i, d.said)
+		}
+	}
+	for i, c := range kept {
+		if c.Caller.Subject != fmt.Sprint("user ", i) {
+			t.Errorf("the context of call %d belongs to %s", i, c.Caller.Subject)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -15,9 +16,10 @@ type textResult struct {
 	isError    bool
 }
 
-// response is the response to the request with this id, on one line.
-func (r *textResult) response(id jsontext.Value) []byte {
-	body := make([]byte, 0, r.size()+len(id))
+// response is the response to the request with this id, on one line, written
+// into room if there is enough.
+func (r *textResult) response(room []byte, id jsontext.Value) []byte {
+	body := slices.Grow(room[:0], r.size()+len(id))
 	body = append(body, `{"jsonrpc":"2.0","id":`...)
 	body = appendID(body, id)
 	body = append(body, `,"result":{`...)

@@ -19,7 +19,7 @@ func TestTextResponse(t *testing.T) {
 			for _, text := range []string{"", "plain", "\"\\\n\x00\u2028<&>é😀\uFFFD"} {
 				for _, structured := range []jsontext.Value{nil, jsontext.Value(`{}`), jsontext.Value(`{"a":[1,"\n"]}`)} {
 					for _, isError := range []bool{false, true} {
-						short := (&textResult{head, text, structured, isError}).response(jsontext.Value(id))
+						short := (&textResult{head, text, structured, isError}).response(nil, jsontext.Value(id))
 						full := encode(response{ID: jsontext.Value(id), Result: &callResult{
 							head, tools.Contents{tools.Text{Text: text}}, structured, isError,
 						}})

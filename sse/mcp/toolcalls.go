@@ -105,6 +105,7 @@ func (s *Server) callTool(ctx context.Context, x *exchange) (any, *Error) {
 
 // call is what a handler is run with.
 func (x *exchange) call(name string, arguments jsontext.Value) tools.Call {
+	x.lent = true
 	return tools.Call{
 		Name: name, Arguments: arguments, Caller: x.Caller, Trace: x.trace(), Client: x,
 		RequestID: x.Request.ID, Log: x.server.Log,
