@@ -40,7 +40,7 @@
 //	        mail.go                           what goes to other replicas
 //	        stream.go writer.go streams.go pulse.go   the engine
 //	        backlog.go                        what may wait for slow readers
-//	        watch*.go socket*.go event.go     the system, and bytes
+//	        watch*.go socket*.go unsent*.go event.go   the system, and bytes
 //
 // This room does not know OAuth beyond the access token, and no JSON-RPC.
 package sse

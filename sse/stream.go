@@ -79,6 +79,7 @@ func (s *stream) attach(c net.Conn, first []byte) {
 	} else {
 		s.socket = takeSocket(c)
 	}
+	s.socket.control(boundUnsent) //nolint:errcheck // a bound less, where there is no descriptor
 	queue := s.queue
 	s.queue = nil
 	s.list.backlog.giveBack(s.subject, len(queue))
