@@ -77,8 +77,12 @@ func (c *call) end() *stream {
 	return c.stream
 }
 
-// Notify implements mcp.Conversation. It does not wait for the client.
-func (c *call) Notify(message []byte) error {
+// Notify implements mcp.Conversation. It does not wait for the client, who may
+// miss the message if others wait for it already.
+func (c *call) Notify(message []byte) error { return c.say(message, (*stream).offer) }
+
+// say puts a message onto the stream, with send or offer.
+func (c *call) say(message []byte, put func(*stream, []byte, time.Time) bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	event := appendEvent(nil, "message", message)
@@ -87,7 +91,7 @@ func (c *call) Notify(message []byte) error {
 		return errOver
 	case c.stream == nil:
 		return c.open(event)
-	case !c.stream.send(event, c.endpoint.Now()):
+	case !put(c.stream, event, c.endpoint.Now()):
 		return errGone
 	}
 	return nil

@@ -39,7 +39,8 @@
 //	        news.go                           subscriptions and broadcasts
 //	        mail.go                           what goes to other replicas
 //	        stream.go writer.go streams.go pulse.go   the engine
-//	        watch*.go socket*.go event.go     the system, and bytes
+//	        backlog.go                        what may wait for slow readers
+//	        watch*.go socket*.go unsent*.go event.go   the system, and bytes
 //
 // This room does not know OAuth beyond the access token, and no JSON-RPC.
 package sse

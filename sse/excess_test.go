@@ -2,6 +2,7 @@ package sse_test
 
 import (
 	"errors"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +20,9 @@ func excessive() []tools.Item {
 	}
 	return []tools.Item{
 		tools.New(spec("text"), func(*tools.Context, none) (text, error) { return text{huge()}, nil }),
+		tools.New(spec("nested"), func(*tools.Context, none) (struct{ Inner text }, error) {
+			return struct{ Inner text }{text{huge()[:20<<20]}}, nil
+		}),
 		tools.New(spec("content"), func(*tools.Context, none) (tools.Contents, error) {
 			return tools.Contents{tools.Text{Text: huge()}}, nil
 		}),
@@ -39,8 +43,11 @@ func TestExcessiveTools(t *testing.T) {
 	legacy := r.open(t, "/sse", token)
 	huge()
 	before := inUse()
-	for _, tool := range []string{"text", "content", "error", "report"} {
+	// What each may cost: nothing like the output, which is the tool's own. Only
+	// what is written to be measured costs more.
+	for tool, most := range map[string]int{"text": 8, "content": 8, "error": 8, "nested": 200, "report": 900} {
 		r.logs.clear()
+		allocated := allocations()
 		bodies := map[string]string{}
 		bodies["as JSON"] = r.post(t, "/sse", token, talk(1, tool, `{}`), "Accept", "application/json").body
 		bodies["with events"] = r.post(t, "/sse", token, modernTalk(1, tool, `{}`), eras[1].header(tool)...).body
@@ -59,9 +66,22 @@ func TestExcessiveTools(t *testing.T) {
 				t.Errorf("%s %s: %d bytes: %.200s", tool, name, len(body), body)
 			}
 		}
+		if cost := int(allocations()-allocated) >> 20; cost > most {
+			t.Errorf("%s: three calls allocated %d MiB", tool, cost)
+		} else {
+			t.Logf("%s: three calls allocated %d MiB", tool, cost)
+		}
 		if log := r.logs.String(); len(log) > 64<<10 || !strings.Contains(log, "at most") {
 			t.Errorf("%s: the log has %d bytes: %.300s", tool, len(log), log)
 		}
 	}
 	eventually(t, "the memory is given back", func() bool { return inUse()-before < 8<<20 })
+}
+
+// allocations is the bytes that were ever allocated: no peak is higher than what
+// is added to them.
+func allocations() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
 }

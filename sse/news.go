@@ -110,7 +110,7 @@ func (s *stream) tell(changes []tools.Change, now time.Time) {
 			message, hears = session.Frame(c)
 		}
 		if hears {
-			s.send(appendEvent(nil, "message", message), now)
+			s.offer(appendEvent(nil, "message", message), now)
 		}
 	}
 }

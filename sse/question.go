@@ -67,7 +67,7 @@ func (c *call) Ask(ctx context.Context, id string, message []byte) (response []b
 		defer c.mu.Unlock()
 		c.withdraw(id)
 	}()
-	if err := c.Notify(message); err != nil {
+	if err := c.say(message, (*stream).send); err != nil { // a lost question would be waited for
 		return nil, err
 	}
 	select {

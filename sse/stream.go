@@ -15,10 +15,14 @@ import (
 )
 
 const (
-	// queueSize bounds the bytes that wait for a slow reader. A frame longer
-	// than that is taken only if nothing waits before it.
-	queueSize = 64 << 10
-	// writeTime is how long a peer may take to read what waits for it.
+	// newsSize bounds the bytes of notifications that wait for a slow reader. They
+	// may be lost, and beyond that they are.
+	newsSize = 64 << 10
+	// queueSize bounds the bytes that wait in all: a frame is taken while no more
+	// than that waits before it. Answers and questions may not be lost, so beyond
+	// that the stream is.
+	queueSize = 4 << 20
+	// writeTime is how long a peer may take nothing of what waits for it.
 	writeTime = 10 * time.Second
 	// graceTime is how long a stream outlives its token. Nothing is delivered
 	// meanwhile, but a message with a newer token may still save the stream.
@@ -53,6 +57,8 @@ type stream struct {
 	queue   []byte    // waits for the socket
 	held    []byte    // waits for a newer token
 	writing int       // bytes in the hands of the writer; it runs while > 0
+	news    int32     // bytes of notifications in queue and held
+	dropped uint32    // notifications that found no room
 	ending  bool      // nothing follows what is queued
 	closed  bool
 	watch   uint64          // number at the watcher; 0 is none
@@ -73,18 +79,18 @@ func (s *stream) attach(c net.Conn, first []byte) {
 	} else {
 		s.socket = takeSocket(c)
 	}
+	s.socket.control(boundUnsent) //nolint:errcheck // a bound less, where there is no descriptor
 	queue := s.queue
 	s.queue = nil
-	ok := s.write(append(first, queue...))
+	s.list.backlog.giveBack(s.subject, len(queue))
+	err := s.write(append(first, queue...))
 	if s.socket.mute() {
 		go s.awaitEnd(s.socket.conn)
 	} else {
 		s.watch = s.list.watcher.add(s.socket, s)
 	}
 	s.mu.Unlock()
-	if !ok {
-		s.close("write", nil)
-	}
+	s.closeOn(err)
 }
 
 // awaitEnd closes the stream when its peer has left. It runs as long as a stream
@@ -95,39 +101,30 @@ func (s *stream) awaitEnd(c io.Reader) {
 	s.close("peer gone", nil)
 }
 
-// send delivers one frame, or holds it back while the token has expired. A
-// stream that cannot take it is closed: a message that is lost in silence would
-// leave the client waiting for ever. False: the stream is closed.
-func (s *stream) send(frame []byte, now time.Time) bool {
-	s.mu.Lock()
-	alive := !s.closed
-	waiting := len(s.queue) + len(s.held) + s.writing
-	fits, ok := waiting == 0 || waiting+len(frame) <= queueSize, true
-	switch {
-	case !alive || !fits:
-	case !now.Before(s.expires):
-		s.held = append(s.held, frame...)
-	default:
-		ok = s.write(frame)
-	}
-	s.mu.Unlock()
-	switch {
-	case !alive:
-	case !fits:
+// closeOn closes the stream if an error says that it cannot go on. The lock is
+// not held.
+func (s *stream) closeOn(err error) (open bool) {
+	switch err {
+	case nil:
+		return true
+	case errBacklog, errCut:
 		s.close("slow reader", nil)
-	case !ok:
+	default:
 		s.close("write", nil)
 	}
-	return alive && fits && ok
+	return false
 }
 
 // beat sends a comment so that proxies keep the connection and a dead peer is
 // noticed. A stream with bytes on the way needs none.
 func (s *stream) beat() {
 	s.mu.Lock()
-	ok := s.closed || len(s.queue)+s.writing > 0 || !s.socket.open() || s.write(heartbeat)
+	var err error
+	if !s.closed && s.socket.open() && len(s.queue)+s.writing == 0 {
+		err = s.write(heartbeat)
+	}
 	s.mu.Unlock()
-	if !ok || s.peerGone() {
+	if err != nil && err != errBacklog || s.peerGone() {
 		s.close("peer gone", nil)
 	}
 }
@@ -144,17 +141,16 @@ func (s *stream) extend(expires, now time.Time) bool {
 	if expires = s.limited(expires); expires.After(s.expires) {
 		s.expires = expires
 	}
-	alive, ok := !s.closed && now.Before(s.expires.Add(graceTime)), true
+	var err error
+	alive := !s.closed && now.Before(s.expires.Add(graceTime))
 	if alive && len(s.held) > 0 && now.Before(s.expires) {
 		held := s.held
 		s.held = nil
-		ok = s.write(held)
+		s.list.backlog.giveBack(s.subject, len(held))
+		err = s.write(held)
 	}
 	s.mu.Unlock()
-	if !ok {
-		s.close("write", nil)
-	}
-	return alive && ok
+	return s.closeOn(err) && alive
 }
 
 // limited cuts a token's expiry to what a stream may live.
@@ -214,8 +210,9 @@ func (s *stream) close(reason string, farewell []byte) {
 		return
 	}
 	s.closed = true
+	s.list.backlog.giveBack(s.subject, s.waiting())
 	s.queue, s.held = nil, nil
-	socket, watch := s.socket, s.watch
+	socket, watch, dropped := s.socket, s.watch, s.dropped
 	if s.writing > 0 { // in the middle of something else
 		farewell = nil
 	}
@@ -231,5 +228,5 @@ func (s *stream) close(reason string, farewell []byte) {
 		s.place.Release()
 	}
 	s.list.remove(s)
-	s.list.log.Debug("stream closed", slog.String("event", "stream_closed"), slog.String("reason", reason))
+	s.list.log.Debug("stream closed", slog.String("event", "stream_closed"), slog.String("reason", reason), slog.Uint64("dropped", uint64(dropped)))
 }

@@ -128,30 +128,6 @@ func poll(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// The queue is bounded even if nobody ever writes it out.
-func TestQueueIsBounded(t *testing.T) {
-	now := time.Unix(1000, 0)
-	for name, expires := range map[string]time.Time{"queued": now.Add(time.Hour), "held": now} {
-		e := newTestEndpoint(func() time.Time { return now })
-		st := &stream{id: "a", subject: "alice", opened: now, expires: expires}
-		if err := e.list().add(st); err != nil {
-			t.Fatal(err)
-		}
-		frame := []byte(strings.Repeat("x", 1000))
-		for i := range queueSize / len(frame) {
-			if st.send(frame, now); st.closed {
-				t.Fatalf("%s: closed after %d frames", name, i)
-			}
-		}
-		if len(st.queue)+len(st.held) > queueSize {
-			t.Errorf("%s: %d bytes wait", name, len(st.queue)+len(st.held))
-		}
-		if st.send(frame, now); !st.closed || st.queue != nil || st.held != nil || e.OpenStreams() != 0 {
-			t.Errorf("%s: not closed", name)
-		}
-	}
-}
-
 // The heartbeats of many streams are spread over the time between two of them.
 func TestHeartbeatsAreSpread(t *testing.T) {
 	now := time.Unix(1000, 0)

@@ -27,6 +27,7 @@ type streams struct {
 	calls           *calls
 	running         *running
 	news            news
+	backlog         backlog
 
 	gate    gate
 	shards  [shardCount]shard

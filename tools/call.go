@@ -143,7 +143,7 @@ func run[T any](ctx context.Context, r *Registry, c *Call, size func(T) int, han
 	h.span.Begin(ctx)
 	h.Context = Context{
 		Context: &h.span, Caller: c.Caller, Trace: c.Trace,
-		line: &h.line, name: c.Name, limit: &h.limit, askTimeout: r.AskTimeout,
+		line: &h.line, name: c.Name, limit: &h.limit, askTimeout: r.AskTimeout, maxOutput: r.MaxOutput,
 	}
 	h.line.client = c.Client
 	h.limit.start(&r.limits, r.Timeout, h)
@@ -205,6 +205,8 @@ func (h *running[T]) judge(err error) error {
 		return nil
 	case err == nil:
 		h.source.report("output too large", "tool_output", fmt.Errorf("%d bytes, at most %d", h.size(h.result), h.max))
+	case errors.Is(err, errTooLarge):
+		h.source.report("output too large", "tool_output", err)
 	case h.Err() != nil:
 		return endedBy(h.span.why()) // it only passed its context's error on
 	case plainError(err):

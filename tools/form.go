@@ -27,13 +27,14 @@ func formOf[Out any]() *form {
 	}
 }
 
-// render makes the output that out points to the result.
-func (f *form) render(out any, result *Result) (err error) {
+// render makes the output that out points to the result. The error is errTooLarge
+// as soon as it is seen to have more than most bytes of JSON and text.
+func (f *form) render(out any, result *Result, most int) (err error) {
 	if f.contents {
 		result.Contents = append(Contents{}, *out.(*Contents)...) // never nil: that would mean a text
 		return nil
 	}
-	if result.Structured, err = f.marshal(out); err != nil {
+	if result.Structured, err = f.marshal(out, most); err != nil {
 		return fmt.Errorf("output is not JSON: %w", err)
 	}
 	switch {
@@ -41,6 +42,8 @@ func (f *form) render(out any, result *Result) (err error) {
 		result.Contents = append(Contents{}, out.(Contenter).Contents()...)
 	case f.stringer:
 		result.Text = strings.ToValidUTF8(out.(fmt.Stringer).String(), "\uFFFD")
+	case 2*len(result.Structured) > most:
+		return tooLarge(most)
 	default:
 		result.Text = string(result.Structured)
 	}
@@ -49,11 +52,15 @@ func (f *form) render(out any, result *Result) (err error) {
 
 var deterministic = json.Deterministic(true)
 
-func (f *form) marshal(out any) (jsontext.Value, error) {
+func (f *form) marshal(out any, most int) (jsontext.Value, error) {
 	if f.flat != nil {
-		if text, ok := f.flat.write(make(jsontext.Value, 0, 64), reflect.ValueOf(out).Elem()); ok {
+		value := reflect.ValueOf(out).Elem()
+		if f.flat.exceeds(value, most) {
+			return nil, tooLarge(most)
+		}
+		if text, ok := f.flat.write(make(jsontext.Value, 0, 64), value); ok {
 			return text, nil
 		}
 	}
-	return json.Marshal(out, deterministic)
+	return encode(out, most)
 }

@@ -108,7 +108,7 @@ func New[In, Out any](spec Spec, handle func(*Context, In) (Out, error)) Tool {
 		if err != nil {
 			return failed(err, result)
 		}
-		return form.render(&out, result)
+		return form.render(&out, result, c.maxOutput)
 	}
 	return t
 }

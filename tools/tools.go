@@ -56,6 +56,7 @@ type Context struct {
 	name       string // of the item, for the client's log
 	limit      *limit
 	askTimeout time.Duration
+	maxOutput  int
 }
 
 // AfterFunc is as context.AfterFunc. The context package looks for it: contexts

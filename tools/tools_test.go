@@ -184,24 +184,33 @@ func TestHandlerError(t *testing.T) {
 	}
 }
 
-// TestOutputCap: the largest output passes, one byte more does not.
+// TestOutputCap: the largest output passes, one byte more does not, whether it is
+// written the short way or by the library.
 func TestOutputCap(t *testing.T) {
 	type out struct {
 		S string `json:"s"`
 	}
-	tool := tools.New(tools.Spec{Name: "x", Title: "X", Description: "X."},
-		func(*tools.Context, none) (out, error) { return out{"12345"}, nil })
-	size := 2 * len(`{"s":"12345"}`) // as data and as text
-	for _, limit := range []int{size, size - 1} {
-		registry, err := tools.NewRegistry(tool)
-		if err != nil {
-			t.Fatal(err)
-		}
-		registry.MaxOutput = limit
-		var log bytes.Buffer
-		_, err = registry.Call(t.Context(), tools.Call{Name: "x", Log: slog.New(slog.NewJSONHandler(&log, nil))})
-		if fits := limit >= size; fits != (err == nil) || fits == strings.Contains(log.String(), "tool_output") {
-			t.Errorf("limit %d of %d: got %v, log %s", limit, size, err, log.String())
+	type list struct {
+		L []string `json:"l"`
+	}
+	spec := tools.Spec{Name: "x", Title: "X", Description: "X."}
+	for text, tool := range map[string]tools.Tool{
+		`{"s":"12345"}`:     tools.New(spec, func(*tools.Context, none) (out, error) { return out{"12345"}, nil }),
+		`{"l":["12","34"]}`: tools.New(spec, func(*tools.Context, none) (list, error) { return list{[]string{"12", "34"}}, nil }),
+	} {
+		size := 2 * len(text) // as data and as text
+		for limit := range size + 2 {
+			registry, err := tools.NewRegistry(tool)
+			if err != nil {
+				t.Fatal(err)
+			}
+			registry.MaxOutput = limit
+			var log bytes.Buffer
+			result, err := registry.Call(t.Context(), tools.Call{Name: "x", Log: slog.New(slog.NewJSONHandler(&log, nil))})
+			fits := limit >= size
+			if fits != (err == nil) || fits == strings.Contains(log.String(), "tool_output") || fits && string(result.Structured) != text {
+				t.Errorf("limit %d of %d: got %v, %s, log %s", limit, size, err, result.Structured, log.String())
+			}
 		}
 	}
 }

@@ -50,6 +50,11 @@ func TestLoginBehindTheShippedNginxConfiguration(t *testing.T) {
 		}
 		s.close()
 	}
+
+	long := `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":{"long":"` + strings.Repeat("x", 4<<20-100) + `"}}}`
+	if status := a.postTo(t, base+"/sse", long); status != http.StatusOK {
+		t.Errorf("a message of %d bytes answers %d", len(long), status)
+	}
 }
 
 // startNginx runs nginx in the foreground with the shipped configuration, with our port, certificate and replicas.
