@@ -64,8 +64,8 @@ const maxSessions = 8192
 // openSession opens a session id, or remembers what it opened to: clients send
 // the same one with every call.
 func (e *Endpoint) openSession(sealed []byte) (openedSession, error) {
-	generation := e.Bearer.Generation() // before the keys are read
-	if known, ok := e.sessions.Get(sealed, generation, e.Now()); ok {
+	generation, now := e.Bearer.Generation(), e.Now() // before the keys are read
+	if known, ok := e.sessions.Get(sealed, generation, now); ok {
 		return known, nil
 	}
 	text := string(sealed) // the HTTP server reuses its buffer
@@ -75,7 +75,7 @@ func (e *Endpoint) openSession(sealed []byte) (openedSession, error) {
 	}
 	opened := openedSession{relay.Owner{Subject: a.Subject, Client: a.Client}, a.ID, decodeClient(a.Capabilities)}
 	opened.session.Version = a.Protocol
-	e.sessions.Put(text, opened, time.Unix(a.Expires, 0), generation, maxSessions)
+	e.sessions.Put(text, opened, time.Unix(a.Expires, 0), generation, now, maxSessions)
 	return opened, nil
 }
 

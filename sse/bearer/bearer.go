@@ -79,8 +79,11 @@ func (c *Checker) Check(headers [][]byte) (Principal, *Refusal) {
 	//
 	// The generation is read before the keys are: what is opened with a ring that
 	// is replaced meanwhile must not be found after Flush.
-	generation := c.Generation()
-	if p, ok := c.cache.Get(token, generation, c.Now()); ok {
+	generation, now := c.Generation(), c.Now()
+	if len(token) > artifact.MaxAccessToken { // before anything is done with all of it
+		return Principal{}, notOurs
+	}
+	if p, ok := c.cache.Get(token, generation, now); ok {
 		return p, nil
 	}
 	if !isToken68(token) {
@@ -89,10 +92,13 @@ func (c *Checker) Check(headers [][]byte) (Principal, *Refusal) {
 	text := string(token) // the HTTP server reuses its buffer
 	p, refusal := c.open(text)
 	if refusal == nil {
-		c.cache.Put(text, p, p.Expires, generation, cmp.Or(c.CacheSize, DefaultCacheSize))
+		c.cache.Put(text, p, p.Expires, generation, now, cmp.Or(c.CacheSize, DefaultCacheSize))
 	}
 	return p, refusal
 }
+
+// notOurs says nothing about what is wrong with a token: that is for its maker.
+var notOurs = invalidToken("the access token is not one of this server")
 
 // Flush forgets all verified tokens. It is called when the key ring or the
 // list of denied users changes.
@@ -112,7 +118,7 @@ func (c *Checker) open(token string) (Principal, *Refusal) {
 	case errors.Is(err, artifact.ErrExpired):
 		return Principal{}, invalidToken("the access token has expired")
 	case err != nil:
-		return Principal{}, invalidToken("the access token is not one of this server")
+		return Principal{}, notOurs
 	case !slices.Contains(c.Audiences, t.Audience):
 		return Principal{}, invalidToken("the access token is meant for another resource")
 	}

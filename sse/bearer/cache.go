@@ -7,8 +7,9 @@ import (
 )
 
 // DefaultCacheSize is how many tokens are remembered unless told otherwise:
-// about 20 MiB when full.
-const DefaultCacheSize = 16384
+// about 160 MiB if so many are in use at a time. A cache that is too small for its
+// users serves none of them: they come in turn, and each finds its token gone.
+const DefaultCacheSize = 1 << 17
 
 // shards spread the locks; a power of two.
 const shards = 64
@@ -24,7 +25,14 @@ type Cache[T any] struct{ shards [shards]shard[T] }
 type shard[T any] struct {
 	mu      sync.RWMutex
 	entries map[uint64]*entry[T] // never written again once they are here
+	// sweepAt is how many there must be before those that have expired are looked
+	// for: twice as many as were left the last time, so that it costs each Put
+	// little, and a cache that was full once does not stay so.
+	sweepAt int
 }
+
+// minSweep is what it does not pay to sweep.
+const minSweep = 64
 
 type entry[T any] struct {
 	text       string
@@ -52,7 +60,7 @@ func (c *Cache[T]) Get(text []byte, generation uint64, now time.Time) (value T, 
 
 // Put stores what a text was opened to. The generation must have been read before
 // it was opened, and size bounds the whole cache, in entries.
-func (c *Cache[T]) Put(text string, value T, expires time.Time, generation uint64, size int) {
+func (c *Cache[T]) Put(text string, value T, expires time.Time, generation uint64, now time.Time, size int) {
 	limit := (size + shards - 1) / shards
 	if limit <= 0 {
 		return
@@ -64,6 +72,7 @@ func (c *Cache[T]) Put(text string, value T, expires time.Time, generation uint6
 	if s.entries == nil {
 		s.entries = make(map[uint64]*entry[T])
 	}
+	s.sweep(generation, now)
 	if _, replaces := s.entries[key]; !replaces && len(s.entries) >= limit {
 		for victim := range s.entries { // map order is random enough, and needs no bookkeeping on a hit
 			delete(s.entries, victim)
@@ -73,12 +82,26 @@ func (c *Cache[T]) Put(text string, value T, expires time.Time, generation uint6
 	s.entries[key] = &entry[T]{text, value, expires, generation}
 }
 
+// sweep forgets what no Get can find any more, if there is enough of it to pay.
+// The lock is held.
+func (s *shard[T]) sweep(generation uint64, now time.Time) {
+	if len(s.entries) < max(s.sweepAt, minSweep) {
+		return
+	}
+	for key, e := range s.entries {
+		if e.generation != generation || !now.Before(e.expires) {
+			delete(s.entries, key)
+		}
+	}
+	s.sweepAt = 2 * len(s.entries)
+}
+
 // clear gives the memory back.
 func (c *Cache[T]) clear() {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.Lock()
-		s.entries = nil
+		s.entries, s.sweepAt = nil, 0
 		s.mu.Unlock()
 	}
 }
