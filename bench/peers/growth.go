@@ -180,7 +180,11 @@ func (l *lab) soak(length time.Duration) (section, error) {
 	if err != nil {
 		return s, err
 	}
-	calls := &target{process: o.process, path: callLoad.path, prepare: o.bearers}
+	tokens, err := o.bearers(callTokens) // users come again with the token they have
+	if err != nil {
+		return s, err
+	}
+	calls := &target{process: o.process, path: callLoad.path, prepare: func(int) ([]string, error) { return tokens, nil }}
 	codes := &target{process: o.process, path: tokenLoad.path, prepare: o.forms}
 	start := time.Now()
 	for lap := 0; time.Since(start) < length; lap++ {
