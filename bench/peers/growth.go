@@ -64,17 +64,27 @@ func (s steady) cells() []string {
 
 var steadyHeader = []string{"req/s", "CPU us/req", "p50 ms", "p99 ms"}
 
+// firstSight is ample for one call with a token that was not seen before.
+const firstSight = 150 * time.Microsecond
+
 // once runs a short window to warm up and then one that counts. n is how many
 // requests a load that repeats them has; one with codes gets as many as it needs.
 func (l *lab) once(d load, t *target, conns, n int, used func() (time.Duration, error)) (steady, error) {
 	var s steady
-	for _, length := range []time.Duration{l.time / 3, l.time} {
+	var requests []request
+	warm := l.time / 3
+	if !d.once { // time to see each token for the first time, which is to open it
+		warm = max(warm, time.Duration(n)*firstSight)
+	}
+	for _, length := range []time.Duration{warm, l.time} {
 		if d.once {
 			n = conns + warmUp + int(1.3*s.perSecondOr(5000)*length.Seconds())
 		}
-		requests, err := d.requests(t, n)
-		if err != nil {
-			return s, err
+		if d.once || requests == nil {
+			var err error
+			if requests, err = d.requests(t, n); err != nil {
+				return s, err
+			}
 		}
 		before, err := used()
 		if err != nil {
