@@ -49,7 +49,11 @@ type call struct {
 	slot      [1]request // room for the first one
 }
 
-var _ mcp.Conversation = (*call)(nil)
+var (
+	_ mcp.Conversation = (*call)(nil)
+	_ mcp.Peer         = (*call)(nil) // of a legacy stream
+	_ mcp.Peer         = (*visit)(nil)
+)
 
 // request is one that can be cancelled by its id.
 type request struct {
@@ -128,8 +132,8 @@ func (c *call) endWithClient(ctx context.Context) context.Context {
 	return &c.span
 }
 
-// Begin implements mcp.Conversation.
-func (c *call) Begin(ctx context.Context, requestID string) (run context.Context, end func()) {
+// Begin implements mcp.Peer.
+func (c *call) Begin(ctx context.Context, requestID string) (run context.Context, talk mcp.Conversation, end func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	span := &c.span
@@ -141,7 +145,7 @@ func (c *call) Begin(ctx context.Context, requestID string) (run context.Context
 	}
 	span.Begin(ctx)
 	c.running = append(c.running, request{requestID, span})
-	return span, func() { span.End(context.Canceled) }
+	return span, c, func() { span.End(context.Canceled) }
 }
 
 // abandon cancels the requests with the id and says whether there were any.

@@ -29,13 +29,15 @@ type door struct {
 // visit is one request that has passed the door. It ends with the handler: what
 // outlives it is copied.
 type visit struct {
+	endpoint  *Endpoint
 	http      *fasthttp.RequestCtx
 	headers   headers
 	path      string // of the protected resource the client knows: /sse or /mcp
 	id        string // names the request in the log and in a 500
 	origin    string // an allowed browser origin, or ""
 	principal bearer.Principal
-	call      *call  // that serves a POST; nil before
+	scope     string // of a POST: see call
+	call      *call  // that serves a POST; nil if it needs none
 	room      []byte // for a short answer, until it is sent
 }
 
@@ -60,7 +62,7 @@ var process = artifact.NewID()[:8]
 func (e *Endpoint) guard(d door, next func(*visit)) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		v := visits.Get().(*visit)
-		*v = visit{http: ctx, headers: readHeaders(&ctx.Request.Header), path: d.path, id: requestID(ctx), room: v.room}
+		*v = visit{endpoint: e, http: ctx, headers: readHeaders(&ctx.Request.Header), path: d.path, id: requestID(ctx), room: v.room}
 		defer v.leave()
 		defer func() {
 			if p := recover(); p != nil {

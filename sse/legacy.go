@@ -228,7 +228,7 @@ func (e *Endpoint) run(st *stream, f forwarded) {
 		}
 	}()
 	reply := e.MCP.Handle(st.context(), mcp.Request{
-		ID: f.ID, Caller: f.Caller, Body: f.Body, Transport: mcp.LegacySSE, Session: st.session.Load(), Conversation: c,
+		ID: f.ID, Caller: f.Caller, Body: f.Body, Transport: mcp.LegacySSE, Session: st.session.Load(), Peer: c,
 		ProtocolVersion: f.ProtocolVersion, Method: f.Method, Name: f.Name,
 	})
 	c.end()

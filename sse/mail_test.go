@@ -97,7 +97,7 @@ func TestNothingIsSaidAfterTheAnswer(t *testing.T) {
 	e := newTestEndpoint(time.Now)
 	c := &call{endpoint: e, owner: relay.Owner{Subject: "alice", Client: "c"}, stream: &stream{}}
 	id := c.NewID()
-	run, _ := c.Begin(t.Context(), "1")
+	run, _, _ := c.Begin(t.Context(), "1")
 	c.end()
 	if err := c.Notify([]byte("x")); err != errOver {
 		t.Errorf("Notify: %v", err)

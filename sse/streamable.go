@@ -25,21 +25,35 @@ func (e *Endpoint) post(v *visit) {
 		return
 	}
 	r.Session = known
+	v.scope = scope
+	if v.headers.events { // one that does not read them gets JSON only, and cannot be asked anything
+		r.Peer = v
+	}
+	defer v.stopRunning()
 	// Not the request's own context: fasthttp reuses it, and a tool may outlive
 	// the handler. The call's own limits end it, or the client that leaves.
-	ctx := context.Background()
-	if v.headers.events { // one that does not read them gets JSON only, and cannot be asked anything
-		c := &call{endpoint: e, owner: v.owner(), scope: scope, origin: v.origin, conn: v.http.Conn()}
-		if isModern(r.ProtocolVersion.Value) {
-			ctx = c.endWithClient(ctx)
-			defer c.leave()
-			e.list().start()
-		}
-		v.call, r.Conversation = c, c
-		e.running.add(c, v.id)
-		defer e.running.remove(c)
+	e.answer(v, scope, e.MCP.Handle(context.Background(), r))
+}
+
+// Begin implements mcp.Peer. What is answered at once makes no call.
+func (v *visit) Begin(ctx context.Context, requestID string) (context.Context, mcp.Conversation, func()) {
+	e := v.endpoint
+	if v.call == nil {
+		v.call = &call{endpoint: e, owner: v.owner(), scope: v.scope, origin: v.origin, conn: v.http.Conn()}
+		e.running.add(v.call, v.id)
 	}
-	e.answer(v, scope, e.MCP.Handle(ctx, r))
+	if !isModern(v.version().Value) {
+		return v.call.Begin(ctx, requestID)
+	}
+	e.list().start() // whoever looks which clients have left
+	return v.call.endWithClient(ctx), v.call, v.call.leave
+}
+
+// stopRunning takes the call, if there is one, out of the list of running ones.
+func (v *visit) stopRunning() {
+	if v.call != nil {
+		v.endpoint.running.remove(v.call)
+	}
 }
 
 // answer sends what became of a message.

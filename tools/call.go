@@ -99,6 +99,9 @@ func (r *Registry) Call(ctx context.Context, c Call) (Result, error) {
 	if !ok {
 		return Result{}, ErrUnknownTool
 	}
+	if t.Immediate {
+		return t.callNow(ctx, r, &c)
+	}
 	arguments := c.Arguments
 	result, err := run(ctx, r, &c, Result.size, func(tc *Context, result *Result) error {
 		err := t.perform(tc, arguments, result)
@@ -111,6 +114,24 @@ func (r *Registry) Call(ctx context.Context, c Call) (Result, error) {
 		return errorResult(t.Name + ": " + err.Error()), nil
 	}
 	return result, err
+}
+
+// callNow runs an immediate tool where it is called.
+func (t *Tool) callNow(ctx context.Context, r *Registry, c *Call) (result Result, err error) {
+	from := source{c.Log, t.Name, c.RequestID}
+	tc := &Context{Context: ctx, Caller: c.Caller, Trace: c.Trace, name: t.Name, maxOutput: r.MaxOutput}
+	defer func() {
+		if p := recover(); p != nil {
+			result, err = Result{}, from.panicked(p)
+		}
+	}()
+	if err = t.perform(tc, c.Arguments, &result); err == nil {
+		err = checkSize(result.size(), r.MaxOutput)
+	}
+	if err = from.judge(err, ctx.Err); err != nil {
+		return Result{}, err
+	}
+	return result, nil
 }
 
 func (r Result) size() int { return len(r.Text) + len(r.Structured) + r.Contents.size() }
@@ -187,33 +208,39 @@ func endedBy(cause error) error {
 func (h *running[T]) attempt() {
 	h.err = ErrInternal // stands if the handler panics or ends its goroutine
 	defer h.finish()
-	h.err = h.judge(h.handle(&h.Context, &h.result))
+	if h.err = h.handle(&h.Context, &h.result); h.err == nil {
+		h.err = checkSize(h.size(h.result), h.max)
+	}
+	h.err = h.source.judge(h.err, h.span.why)
 }
 
 func (h *running[T]) finish() {
 	if p := recover(); p != nil {
-		h.err = ErrInternal
-		h.source.report("handler panicked", "tool_panic", fmt.Errorf("%v", p), "stack", string(debug.Stack()))
+		h.err = h.source.panicked(p)
 	}
 	h.span.End(errDone)
 }
 
-// judge says what a handler's error means; nil if it has a result to show.
-func (h *running[T]) judge(err error) error {
+// judge says what a handler's error means; nil if it has a result to show. ended
+// is why the handler's context has ended, nil if it has not.
+func (s *source) judge(err error, ended func() error) error {
 	switch {
-	case err == nil && h.size(h.result) <= h.max:
-		return nil
 	case err == nil:
-		h.source.report("output too large", "tool_output", fmt.Errorf("%d bytes, at most %d", h.size(h.result), h.max))
+		return nil
 	case errors.Is(err, errTooLarge):
-		h.source.report("output too large", "tool_output", err)
-	case h.Err() != nil:
-		return endedBy(h.span.why()) // it only passed its context's error on
+		s.report("output too large", "tool_output", err)
+	case ended() != nil:
+		return endedBy(ended()) // it only passed its context's error on
 	case plainError(err):
 		return err
 	default:
-		h.source.report("handler broke", "tool_error", err)
+		s.report("handler broke", "tool_error", err)
 	}
+	return ErrInternal
+}
+
+func (s *source) panicked(p any) error {
+	s.report("handler panicked", "tool_panic", fmt.Errorf("%v", p), "stack", string(debug.Stack()))
 	return ErrInternal
 }
 

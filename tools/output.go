@@ -14,6 +14,14 @@ var errTooLarge = errors.New("the output is too large")
 
 func tooLarge(most int) error { return fmt.Errorf("%w: at most %d bytes", errTooLarge, most) }
 
+// checkSize holds an output to the bound.
+func checkSize(size, most int) error {
+	if size > most {
+		return fmt.Errorf("%w: %d bytes, at most %d", errTooLarge, size, most)
+	}
+	return nil
+}
+
 // bounded is a buffer that refuses what is over its bound, so that the encoder
 // stops: a tool that has read the wrong file has the memory for that already,
 // and the JSON of it would be several times as much.

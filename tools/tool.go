@@ -25,6 +25,13 @@ type Spec struct {
 	// Allow decides who may use the tool; for others it does not exist. Nil means
 	// everybody.
 	Allow func(Caller) bool
+	// Immediate says that the handler computes its answer and waits for nothing: no
+	// network, no file, no client, no time. It then runs on the request's own
+	// goroutine, without what ends a call whose handler overruns or whose client
+	// leaves, which costs more than a short handler does. Its Context leads to no
+	// client. A handler that waits all the same holds up its request, and nothing
+	// else.
+	Immediate bool
 	// Logs says that the tool sends log messages to the client (Context.Log);
 	// otherwise they are dropped.
 	Logs bool
@@ -125,6 +132,8 @@ func (s Spec) check() error {
 		return errors.New("title is missing: clients show it to people")
 	case s.Description == "":
 		return errors.New("description is missing: the model chooses tools by it")
+	case s.Immediate && (s.Logs || s.Announces != 0):
+		return errors.New("it is immediate, so it has no client to log or to announce to")
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ var errNoAnswer = errors.New("the client did not answer in time; try again when 
 
 // ask sends one request to the client and waits for its answer.
 func (x *exchange) ask(ctx context.Context, q tools.Inquiry) (jsontext.Value, error) {
-	id := x.Conversation.NewID()
+	id := x.conversation.NewID()
 	params := q.Params
 	if x.visitIDs && q.Needs == ElicitationURL {
 		params = prefixed(`{"elicitationId":"`+id+`",`, params[1:])
@@ -52,7 +52,7 @@ func (x *exchange) ask(ctx context.Context, q tools.Inquiry) (jsontext.Value, er
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	response, err := x.Conversation.Ask(ctx, id, body)
+	response, err := x.conversation.Ask(ctx, id, body)
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return nil, errNoAnswer

@@ -19,6 +19,8 @@ func (s *Server) complete(ctx context.Context, x *exchange) (any, *Error) {
 	if problem != nil {
 		return nil, problem
 	}
+	ctx, end := x.begin(ctx)
+	defer end()
 	values, err := s.Tools.Complete(ctx, x.call("", nil), ref, argument, typed)
 	switch {
 	case errors.Is(err, tools.ErrUnknownPrompt):

@@ -178,7 +178,7 @@ func stateIn(body []byte) string {
 func parseRequest(t *testing.T, lines []string, kept *mcp.Session) (mcp.Request, *dialogue) {
 	t.Helper()
 	d := &dialogue{}
-	r := mcp.Request{Caller: tools.Caller{Subject: "alice"}, Conversation: d}
+	r := mcp.Request{Caller: tools.Caller{Subject: "alice"}, Peer: d}
 	for i, line := range lines {
 		if strings.HasPrefix(line, "{") || strings.HasPrefix(line, "[") {
 			r.Body = []byte(strings.Join(lines[i:], "\n"))

@@ -56,11 +56,26 @@ type exchange struct {
 	params, meta members      // their known members
 	client       Capabilities // what the client can do for a handler
 	inBatch      bool
-	opened       *Session // what the client must be remembered by
-	listen       *Listen  // set by subscriptions/listen
+	opened       *Session     // what the client must be remembered by
+	listen       *Listen      // set by subscriptions/listen
+	conversation Conversation // begun by a handler that may run for a while; nil if there is no way
 	talk         talk
 	text         textResult // room for the usual result
 	lent         bool       // a handler may reach it
+}
+
+// begin prepares for a handler that may run for a while, talk to the client and be
+// cancelled.
+func (x *exchange) begin(ctx context.Context) (run context.Context, end func()) {
+	if x.Peer == nil {
+		return ctx, x.talk.end
+	}
+	run, talk, leave := x.Peer.Begin(ctx, string(x.id))
+	x.conversation = talk
+	return run, func() {
+		x.talk.end()
+		leave()
+	}
 }
 
 // Return implements tools.Client.
@@ -106,12 +121,6 @@ func (s *Server) answer(ctx context.Context, m method, x *exchange) Reply {
 		if x.client, problem = x.abilities(); problem != nil {
 			return refuse(x.id, problem, x.modern)
 		}
-		if x.Conversation != nil && !x.modern {
-			var end func()
-			ctx, end = x.Conversation.Begin(ctx, string(x.id))
-			defer end()
-		}
-		defer x.talk.end()
 	}
 	result, problem := m.answer(s, ctx, x)
 	switch {

@@ -9,7 +9,7 @@
 // ([State]).
 //
 // While a request is served, progress, log messages and questions to the client
-// leave through its [Conversation]; what a client sends besides requests comes
+// leave through a [Conversation]; what a client sends besides requests comes
 // back to the transport in the [Reply]: answers, cancellations, subscriptions.
 //
 // A request passes these steps in this order: depth, JSON syntax, envelope,
@@ -98,17 +98,28 @@ type Request struct {
 	// Reply.Body is a piece of it. Nil if the answer must have memory of its own.
 	// OPTIONAL.
 	Room []byte
-	// Conversation is the way to the client while the request is served; the
-	// messages of a batch share it. Nil where the transport has none: then
+	// Peer is the client, where the transport can talk with it while the request
+	// is served; the messages of a batch share it. Nil where it cannot: then
 	// progress and log messages are dropped and nothing can be asked.
-	Conversation Conversation
+	Peer Peer
+}
+
+// Peer is a client that can be talked with. A transport that has peers also
+// serves Listening.
+type Peer interface {
+	// Begin opens the conversation of a request whose handler may run for a while,
+	// by the JSON text of the request's id. It is called by Handle's own goroutine,
+	// and not for what is answered at once: most requests cost their transport no
+	// conversation. run is the handler's context until end is called. In the
+	// revisions up to 2025-11-25 a [Reply.Cancels] with this id, of the same user
+	// and client, cancels it; in later ones, the client that leaves.
+	Begin(ctx context.Context, requestID string) (run context.Context, talk Conversation, end func())
 }
 
 // Conversation is the way to the client while one request is served. Messages
 // are whole JSON-RPC messages on one line. Its methods are called from several
 // goroutines but not after Handle has returned, though an Ask whose context has
-// ended may still be on its way out by then. A transport that has conversations
-// also serves Listening.
+// ended may still be on its way out by then.
 type Conversation interface {
 	// Notify puts a notification on the request's response stream. The first one
 	// turns a plain JSON answer into an event stream. An error says that it cannot
@@ -122,11 +133,6 @@ type Conversation interface {
 	// response, which may arrive at another replica: the whole message as it was
 	// received ([Answer.Body]). It ends with ctx.
 	Ask(ctx context.Context, id string, message []byte) (response []byte, err error)
-	// Begin announces a request that may run for a while, by the JSON text of its
-	// id. Until end is called, a [Reply.Cancels] with this id, of the same user
-	// and client, cancels the returned context. Used in the revisions up to
-	// 2025-11-25 only: later ones cancel by closing the stream.
-	Begin(ctx context.Context, requestID string) (run context.Context, end func())
 }
 
 // Outcome is the class of a reply; the transport maps it to an HTTP status.
@@ -164,7 +170,7 @@ type Reply struct {
 	// replaces Accepted by an error if nobody does.
 	Answers []Answer
 	// Cancels name requests of the same user and client that are to be cancelled
-	// ([Conversation.Begin]). One that is not found is ignored.
+	// ([Peer.Begin]). One that is not found is ignored.
 	Cancels []string
 	// Listen is set if and only if Outcome is Listening.
 	Listen *Listen

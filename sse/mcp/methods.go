@@ -24,8 +24,7 @@ type method struct {
 	mirrored string
 	// streams: the answer is a stream that stays open.
 	streams bool
-	// runs: a handler runs, which may take a while, talk to the client and be
-	// cancelled.
+	// runs: a handler runs, which may want to know what the client can do.
 	runs bool
 	// answer returns the result.
 	answer func(*Server, context.Context, *exchange) (any, *Error)
@@ -96,7 +95,7 @@ func (s *Server) offers(m method, r *Request, rev revision) bool {
 	switch {
 	case m.answer == nil || !slices.Contains(m.eras, rev.modern):
 		return false
-	case m.streams && r.Conversation == nil:
+	case m.streams && r.Peer == nil:
 		return false // no transport that could keep a stream open
 	}
 	return m.needs == nil || m.needs(s.Tools.Features())
@@ -199,7 +198,7 @@ func (s *Server) capabilities(x *exchange, rev revision) (c capabilities) {
 // announced are the changes this client can be told of: it needs a stream that
 // stays open, which the Streamable HTTP of the 2025 revisions has not got here.
 func (s *Server) announced(x *exchange) tools.ChangeKind {
-	if s.Announce == nil || !x.modern && x.Transport != LegacySSE || x.modern && x.Conversation == nil {
+	if s.Announce == nil || !x.modern && x.Transport != LegacySSE || x.modern && x.Peer == nil {
 		return 0
 	}
 	return s.Tools.Features().Announces

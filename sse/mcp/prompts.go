@@ -49,6 +49,8 @@ func (s *Server) getPrompt(ctx context.Context, x *exchange) (any, *Error) {
 	if problem := x.resume(name, arguments); problem != nil {
 		return nil, problem
 	}
+	ctx, end := x.begin(ctx)
+	defer end()
 	prompt, messages, err := s.Tools.Prompt(ctx, x.call(name, arguments))
 	if required, problem := x.inputRequired(err); required != nil || problem != nil {
 		return required, problem

@@ -268,7 +268,7 @@ func FuzzHandle(f *testing.F) {
 			Transport:       mcp.Transport(shape >> 4 & 1),
 		}
 		if shape>>5&1 == 1 {
-			r.Conversation = &dialogue{answers: slices.Repeat([]string{`"result":{}`}, 100)}
+			r.Peer = &dialogue{answers: slices.Repeat([]string{`"result":{}`}, 100)}
 			r.Session = &mcp.Session{Version: mcp.Version20251125, Capabilities: 15}
 		}
 		reply := s.Handle(t.Context(), r)

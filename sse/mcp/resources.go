@@ -81,6 +81,8 @@ func (s *Server) readResource(ctx context.Context, x *exchange) (any, *Error) {
 	if problem := x.resume(uri, nil); problem != nil {
 		return nil, problem
 	}
+	ctx, end := x.begin(ctx)
+	defer end()
 	contents, err := s.Tools.Read(ctx, x.call(uri, nil))
 	if required, problem := x.inputRequired(err); required != nil || problem != nil {
 		return required, problem

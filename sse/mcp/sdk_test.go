@@ -25,7 +25,7 @@ type wire struct {
 	closed    chan struct{}
 	closeOnce sync.Once
 
-	asks      bool // the wire is a Conversation
+	asks      bool // the wire is a Peer
 	mu        sync.Mutex
 	session   *mcp.Session
 	questions map[string]chan []byte
@@ -71,7 +71,7 @@ func (w *wire) Write(ctx context.Context, m jsonrpc.Message) error {
 func (w *wire) handle(ctx context.Context, r mcp.Request) {
 	r.Caller = tools.Caller{Subject: "alice", ClientID: "app"}
 	if w.asks {
-		r.Conversation = w
+		r.Peer = w
 	}
 	reply := w.server.Handle(ctx, r)
 	w.mu.Lock()
@@ -98,7 +98,7 @@ func (w *wire) push(body []byte) {
 	}
 }
 
-// Notify, NewID, Ask and Begin are the Conversation.
+// Begin is the Peer; Notify, NewID and Ask are the Conversation.
 
 func (w *wire) Notify(message []byte) error { w.push(message); return nil }
 
@@ -126,7 +126,9 @@ func (w *wire) Ask(ctx context.Context, id string, message []byte) ([]byte, erro
 	}
 }
 
-func (w *wire) Begin(ctx context.Context, _ string) (context.Context, func()) { return ctx, func() {} }
+func (w *wire) Begin(ctx context.Context, _ string) (context.Context, mcp.Conversation, func()) {
+	return ctx, w, func() {}
+}
 
 // mirror sets the headers that a client of 2026-07-28 sends beside its body.
 func (w *wire) mirror(body []byte) mcp.Request {

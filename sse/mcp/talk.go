@@ -46,7 +46,7 @@ func (x *exchange) abilities() (c Capabilities, problem *Error) {
 		if x.server.SealState == nil || x.server.OpenState == nil {
 			return 0, nil
 		}
-	case x.Session != nil && x.Conversation != nil:
+	case x.Session != nil && x.Peer != nil:
 		c = x.Session.Capabilities
 	}
 	if !x.elicitation {
@@ -66,7 +66,7 @@ const minInterval = 10 * time.Millisecond
 // that do not grow are dropped, as the protocol wants it.
 func (x *exchange) Progress(done, total float64, message string) {
 	token := x.meta.get(metaProgress)
-	if x.Conversation == nil || !validID(token) {
+	if x.conversation == nil || !validID(token) {
 		return
 	}
 	params := struct {
@@ -91,7 +91,7 @@ func (x *exchange) Progress(done, total float64, message string) {
 
 // Log sends a log message to a client that wants to hear of the level.
 func (x *exchange) Log(level tools.Level, logger string, data any) {
-	if x.Conversation == nil || !x.talk.logs || level < x.logLevel() || level > tools.Emergency {
+	if x.conversation == nil || !x.talk.logs || level < x.logLevel() || level > tools.Emergency {
 		return
 	}
 	x.talk.mu.Lock()
@@ -126,7 +126,7 @@ func (x *exchange) notify(method string, params any) {
 		x.server.Log.Error("notification dropped", "event", "mcp_notification", "method", method, "request_id", x.Request.ID, "err", err)
 		return
 	}
-	_ = x.Conversation.Notify(body) // the client is gone or slow; the handler's context tells
+	_ = x.conversation.Notify(body) // the client is gone or slow; the handler's context tells
 }
 
 func (s *Server) now() time.Time {

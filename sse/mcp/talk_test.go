@@ -25,7 +25,7 @@ func old(body string, d *dialogue) mcp.Request {
 		},
 	}
 	if d != nil {
-		r.Conversation = d
+		r.Peer = d
 	}
 	return r
 }
@@ -42,7 +42,7 @@ func modern(method, name, params string, d *dialogue) mcp.Request {
 		Name:            mcp.Header{Value: name, Count: min(1, len(name))},
 	}
 	if d != nil {
-		r.Conversation = d
+		r.Peer = d
 	}
 	return r
 }

@@ -83,7 +83,8 @@ func (s *Server) callTool(ctx context.Context, x *exchange) (any, *Error) {
 	if arguments != nil && arguments.Kind() != '{' {
 		return nil, invalidParams("arguments must be an object")
 	}
-	if tool, ok := s.Tools.Tool(x.Caller, name); ok {
+	tool, known := s.Tools.Tool(x.Caller, name)
+	if known {
 		if problem := x.checkParams(tool, arguments); problem != nil {
 			return nil, problem
 		}
@@ -92,7 +93,13 @@ func (s *Server) callTool(ctx context.Context, x *exchange) (any, *Error) {
 	if problem := x.resume(name, arguments); problem != nil {
 		return nil, problem
 	}
-	result, err := s.Tools.Call(ctx, x.call(name, arguments))
+	var result tools.Result
+	var err error
+	if known && tool.Immediate {
+		result, err = s.Tools.Call(ctx, x.alone(name, arguments))
+	} else {
+		result, err = s.converse(ctx, x, name, arguments)
+	}
 	s.logCall(ctx, x, name, result, err)
 	if required, problem := x.inputRequired(err); required != nil || problem != nil {
 		return required, problem
@@ -103,11 +110,25 @@ func (s *Server) callTool(ctx context.Context, x *exchange) (any, *Error) {
 	return s.render(x, result), nil
 }
 
+// converse calls a tool that may run for a while.
+func (s *Server) converse(ctx context.Context, x *exchange, name string, arguments jsontext.Value) (tools.Result, error) {
+	ctx, end := x.begin(ctx)
+	defer end()
+	return s.Tools.Call(ctx, x.call(name, arguments))
+}
+
 // call is what a handler is run with.
 func (x *exchange) call(name string, arguments jsontext.Value) tools.Call {
 	x.lent = true
+	c := x.alone(name, arguments)
+	c.Client = x
+	return c
+}
+
+// alone is call for a handler that does without the client.
+func (x *exchange) alone(name string, arguments jsontext.Value) tools.Call {
 	return tools.Call{
-		Name: name, Arguments: arguments, Caller: x.Caller, Trace: x.trace(), Client: x,
+		Name: name, Arguments: arguments, Caller: x.Caller, Trace: x.trace(),
 		RequestID: x.Request.ID, Log: x.server.Log,
 	}
 }

@@ -225,7 +225,7 @@ func openState(sealed string) (s mcp.State, err error) {
 	return s, json.Unmarshal(raw[sha256.Size:], &s)
 }
 
-// dialogue is a Conversation with a client in this process. What it is asked it
+// dialogue is a Peer in this process, and the Conversation with it. What it is asked it
 // answers with answers, in order, each the result or the error of a response.
 type dialogue struct {
 	answers []string
@@ -282,12 +282,12 @@ func (d *dialogue) Ask(ctx context.Context, id string, message []byte) ([]byte, 
 	return []byte(`{"jsonrpc":"2.0","id":"` + id + `",` + answer + `}`), nil
 }
 
-func (d *dialogue) Begin(ctx context.Context, requestID string) (context.Context, func()) {
+func (d *dialogue) Begin(ctx context.Context, requestID string) (context.Context, mcp.Conversation, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.begun, d.cancel = append(d.begun, requestID), cancel
-	return ctx, cancel
+	return ctx, d, cancel
 }
 
 func (d *dialogue) messages() []string {

@@ -24,6 +24,7 @@ func Tool() tools.Tool {
 		Title:       "Echo",
 		Description: "Sends a message back unchanged. Use it to check the connection.",
 		Effects:     tools.Effects{ReadOnly: true, Idempotent: true, NonDestructive: true, ClosedWorld: true},
+		Immediate:   true,
 	}, echo)
 }
 

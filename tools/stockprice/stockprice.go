@@ -54,7 +54,8 @@ func Tool(now func() time.Time, roll func() float64) tools.Tool {
 		Title: "Stock price",
 		Description: "Returns a made-up demo price in USD, not a real quote, for one of these symbols: " +
 			strings.Join(symbols(), ", ") + ".",
-		Effects: tools.Effects{ReadOnly: true, Idempotent: true, NonDestructive: true, ClosedWorld: true},
+		Effects:   tools.Effects{ReadOnly: true, Idempotent: true, NonDestructive: true, ClosedWorld: true},
+		Immediate: true,
 	}, m.quote)
 }
 

@@ -35,6 +35,7 @@ func Tool() tools.Tool {
 		Title:       "Sum",
 		Description: "Adds two numbers.",
 		Effects:     tools.Effects{ReadOnly: true, Idempotent: true, NonDestructive: true, ClosedWorld: true},
+		Immediate:   true,
 	}, sum)
 }
 
