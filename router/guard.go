@@ -36,7 +36,7 @@ func guardRequest(site oauth.Site, next fasthttp.RequestHandler) fasthttp.Reques
 }
 
 func foreignHost(site oauth.Site, ctx *fasthttp.RequestCtx) bool {
-	_, ok := site.Base(string(ctx.Host()))
+	_, ok := site.Base(ctx.Host())
 	return !ok
 }
 

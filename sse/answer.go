@@ -5,6 +5,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/valyala/fasthttp"
+
+	"mcp-oauth-server/tools"
 )
 
 // retryAfter is what a refused client should wait, in seconds.
@@ -41,8 +43,8 @@ func rpcFailure(code int, message string) failure {
 
 // broken is the JSON-RPC error for a mistake of ours; requestID leads to it in
 // the log.
-func broken(requestID string) []byte {
-	text, err := json.Marshal(rpcFailure(-32603, "internal error, request "+requestID))
+func broken(requestID tools.RequestID) []byte {
+	text, err := json.Marshal(rpcFailure(-32603, "internal error, request "+requestID.String()))
 	if err != nil {
 		panic(err) // our own struct of strings and numbers
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -33,7 +32,7 @@ type visit struct {
 	http      *fasthttp.RequestCtx
 	headers   headers
 	path      string // of the protected resource the client knows: /sse or /mcp
-	id        string // names the request in the log and in a 500
+	id        tools.RequestID
 	origin    string // an allowed browser origin, or ""
 	principal bearer.Principal
 	scope     string // of a POST: see call
@@ -62,7 +61,7 @@ var process = artifact.NewID()[:8]
 func (e *Endpoint) guard(d door, next func(*visit)) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		v := visits.Get().(*visit)
-		*v = visit{endpoint: e, http: ctx, headers: readHeaders(&ctx.Request.Header), path: d.path, id: requestID(ctx), room: v.room}
+		*v = visit{endpoint: e, http: ctx, headers: readHeaders(&ctx.Request.Header), path: d.path, id: tools.RequestID{Process: process, Number: ctx.ID()}, room: v.room}
 		defer v.leave()
 		defer func() {
 			if p := recover(); p != nil {
@@ -74,7 +73,7 @@ func (e *Endpoint) guard(d door, next func(*visit)) fasthttp.RequestHandler {
 				ctx.Hijack(nil) // the handler may have asked for the connection before it broke
 				ctx.HijackSetNoResponse(false)
 				ctx.Response.Reset()
-				v.rpcError(fasthttp.StatusInternalServerError, -32603, "internal error, request "+v.id)
+				v.rpcError(fasthttp.StatusInternalServerError, -32603, "internal error, request "+v.id.String())
 			}
 		}()
 		if e.enter(d, v) {
@@ -83,20 +82,15 @@ func (e *Endpoint) guard(d door, next func(*visit)) fasthttp.RequestHandler {
 	}
 }
 
-func requestID(ctx *fasthttp.RequestCtx) string {
-	var b [32]byte
-	return string(strconv.AppendUint(append(append(b[:0], process...), '-'), ctx.ID(), 36))
-}
-
-func (e *Endpoint) logPanic(id string, p any) {
-	e.Log.Error("request panicked", "event", "panic", "request_id", id, "err", fmt.Sprint(p), "stack", string(debug.Stack()))
+func (e *Endpoint) logPanic(id tools.RequestID, p any) {
+	e.Log.Error("request panicked", "event", "panic", "request_id", id.String(), "err", fmt.Sprint(p), "stack", string(debug.Stack()))
 }
 
 // enter decides who gets in and answers whoever does not. In order: Host,
 // Origin, preflight, method, token in the URL, bearer token.
 func (e *Endpoint) enter(d door, v *visit) bool {
 	ctx := v.http
-	base, ok := e.Base(string(ctx.Host()))
+	base, ok := e.Base(ctx.Host())
 	if !ok {
 		// A page of evil.example whose name was made to point at this machine.
 		v.problem(fasthttp.StatusMisdirectedRequest, "misdirected_request", "this server does not answer to that host name")
@@ -209,14 +203,13 @@ func notInName(c rune) bool {
 	return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_')
 }
 
-// caller is what a tool learns of the user. The scopes are copied, as the
-// principal is shared by all requests with the same token.
+// caller is what a tool learns of the user.
 func (v *visit) caller() tools.Caller {
 	p := v.principal
 	return tools.Caller{
 		Subject:  p.Subject,
 		ClientID: string(p.ClientID),
-		Scopes:   slices.Clone(p.Scopes),
+		Scopes:   tools.Scopes(p.Scope),
 		Email:    p.Email,
 		Name:     p.Name,
 	}

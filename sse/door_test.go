@@ -233,7 +233,7 @@ func TestPanicInAHandlerIsAnAnswer(t *testing.T) {
 	boom := true
 	r := newReplica(t, newSite(t), func(e *sse.Endpoint) {
 		whole := e.Base
-		e.Base = func(host string) (string, bool) {
+		e.Base = func(host []byte) (string, bool) {
 			if boom {
 				panic("boom")
 			}

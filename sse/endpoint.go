@@ -22,7 +22,7 @@ const MaxBody = 4 << 20
 type Endpoint struct {
 	// Base returns the public base URL for a request's Host, and false when a
 	// foreign name addresses a loopback server (DNS rebinding). REQUIRED.
-	Base func(host string) (base string, ok bool)
+	Base func(host []byte) (base string, ok bool)
 	// AllowedOrigins are the browser origins that may call, spelled as browsers
 	// send them: https://app.example.com. Requests without an Origin do not come
 	// from a browser's page and are let through.

@@ -125,16 +125,6 @@ func (s *site) livesFor(d time.Duration) func(*artifact.AccessToken) {
 	return func(a *artifact.AccessToken) { a.Expires = s.clock.Now().Add(d).Unix() }
 }
 
-// scribble spoils what a tool is given of its caller and tells whether somebody
-// did so before: no call may change another.
-func scribble(scopes []string) string {
-	if len(scopes) != 1 || scopes[0] != "mcp:tools" {
-		return " with the scopes of another call"
-	}
-	scopes[0] = "spoiled"
-	return ""
-}
-
 // replica is one running server.
 type replica struct {
 	*site
@@ -171,7 +161,7 @@ func prepare(t testing.TB, s *site, change ...func(*sse.Endpoint)) *replica {
 			}, error) {
 				return struct {
 					Text string `json:"text"`
-				}{c.Caller.Subject + "/" + in.Marker + scribble(c.Caller.Scopes)}, nil
+				}{c.Caller.Subject + "/" + in.Marker}, nil
 			}),
 		tools.New(tools.Spec{Name: "big", Title: "Big", Description: "Answers many bytes."},
 			func(_ *tools.Context, in struct {
@@ -200,8 +190,8 @@ func prepare(t testing.TB, s *site, change ...func(*sse.Endpoint)) *replica {
 		t.Fatal(err)
 	}
 	e := &r.Endpoint
-	e.Base = func(host string) (string, bool) {
-		name, _, _ := strings.Cut(host, ":")
+	e.Base = func(host []byte) (string, bool) {
+		name, _, _ := strings.Cut(string(host), ":")
 		return "http://" + name + ":8080", name == "localhost" || name == "127.0.0.1"
 	}
 	e.LoopbackOrigins = true

@@ -39,8 +39,8 @@ func (e *Endpoint) openStream(v *visit) {
 	handle, err := e.SealStream.Seal(artifact.Stream{ID: st.id, Subject: st.subject, Client: st.client})
 	if err != nil {
 		st.place.Release()
-		e.Log.Error("stream handle not minted", "event", "stream_seal", "request_id", v.id, "err", err)
-		v.problem(fasthttp.StatusInternalServerError, "server_error", "internal error, request "+v.id)
+		e.Log.Error("stream handle not minted", "event", "stream_seal", "request_id", v.id.String(), "err", err)
+		v.problem(fasthttp.StatusInternalServerError, "server_error", "internal error, request "+v.id.String())
 		return
 	}
 	if !e.admitStream(v, st) {
@@ -218,7 +218,7 @@ func (e *Endpoint) take(st *stream, f forwarded) error {
 func (e *Endpoint) run(st *stream, f forwarded) {
 	defer e.calls.end(st)
 	c := &call{endpoint: e, owner: relay.Owner{Subject: st.subject, Client: st.client}, scope: st.id, stream: st}
-	e.running.add(c, st.id)
+	e.running.add(c, uint64(st.id[len(st.id)-1]))
 	defer e.running.remove(c)
 	defer c.end()
 	defer func() {
@@ -237,7 +237,7 @@ func (e *Endpoint) run(st *stream, f forwarded) {
 	}
 	if err := e.deliver(c.owner, reply.Answers); err != nil {
 		// The stream may have asked this long ago; the client was told 202.
-		e.Log.Debug("answer not delivered", "event", "answer_lost", "request_id", f.ID, "err", err)
+		e.Log.Debug("answer not delivered", "event", "answer_lost", "request_id", f.ID.String(), "err", err)
 	}
 	e.cancel(c.owner, c.scope, reply.Cancels)
 	if reply.Listen != nil { // a stream of this transport has no room for another

@@ -105,7 +105,7 @@ func (e *Endpoint) abandon(c cancellation) (found bool) {
 // forwarded is a message for a legacy stream, on its way to the replica that
 // holds it.
 type forwarded struct {
-	ID                            string // of the HTTP request, for the log
+	ID                            tools.RequestID // of the HTTP request, for the log
 	Caller                        tools.Caller
 	Expires                       time.Time // of the message's token
 	ProtocolVersion, Method, Name mcp.Header

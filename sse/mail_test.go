@@ -2,7 +2,6 @@ package sse
 
 import (
 	"bytes"
-	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"strings"
@@ -32,7 +31,7 @@ func FuzzForwarded(f *testing.F) {
 		}
 		decodeForwarded(body) // no panic
 		want := forwarded{
-			ID: "id", Caller: tools.Caller{Subject: strings.ToValidUTF8(subject, ""), ClientID: "c", Scopes: []string{"mcp:tools"}},
+			ID: tools.RequestID{Process: "p", Number: 7}, Caller: tools.Caller{Subject: strings.ToValidUTF8(subject, ""), ClientID: "c", Scopes: "mcp:tools"},
 			Expires: time.Unix(1e9, 0).UTC(), Method: mcp.Header{Value: "m", Count: 1}, Body: body,
 		}
 		message, err := want.encode()
@@ -69,7 +68,7 @@ func TestRunningCalls(t *testing.T) {
 					continue
 				}
 				c := &call{}
-				r.add(c, fmt.Sprint(g, i))
+				r.add(c, uint64(g+i))
 				mine = append(mine, c)
 				r.all()
 			}

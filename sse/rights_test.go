@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -77,7 +76,7 @@ func TestScopeIsCheckedBeforeAnythingRuns(t *testing.T) {
 // is not listed, and a call of it is answered like one of no tool at all.
 func TestToolsOfAScopeAreHidden(t *testing.T) {
 	var ran atomic.Int64
-	admin := tools.Spec{Name: "admin", Title: "Admin", Description: "For few.", Allow: func(c tools.Caller) bool { return slices.Contains(c.Scopes, "mcp:admin") }}
+	admin := tools.Spec{Name: "admin", Title: "Admin", Description: "For few.", Allow: func(c tools.Caller) bool { return c.Scopes.Has("mcp:admin") }}
 	r := newReplica(t, newSite(t), offering(t,
 		tools.New(tools.Spec{Name: "public", Title: "Public", Description: "For all."}, func(*tools.Context, none) (none, error) { return none{}, nil }),
 		tools.New(admin, func(*tools.Context, none) (none, error) { ran.Add(1); return none{}, nil })))

@@ -15,9 +15,9 @@ type lane struct {
 	first *call
 }
 
-// add enters a call. id is any text that varies at its end.
-func (r *running) add(c *call, id string) {
-	l := &r.lanes[id[len(id)-1]%laneCount]
+// add enters a call. spread is any number that varies.
+func (r *running) add(c *call, spread uint64) {
+	l := &r.lanes[spread%laneCount]
 	c.place = l
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -25,7 +25,7 @@ func (e *Endpoint) mintSession(v *visit, s *mcp.Session) {
 		Capabilities: encodeClient(s),
 	})
 	if err != nil {
-		e.Log.Error("session id not minted", "event", "session_seal", "request_id", v.id, "err", err)
+		e.Log.Error("session id not minted", "event", "session_seal", "request_id", v.id.String(), "err", err)
 		return
 	}
 	v.http.Response.Header.Set(sessionHeader, id)

@@ -40,7 +40,7 @@ func (v *visit) Begin(ctx context.Context, requestID string) (context.Context, m
 	e := v.endpoint
 	if v.call == nil {
 		v.call = &call{endpoint: e, owner: v.owner(), scope: v.scope, origin: v.origin, conn: v.http.Conn()}
-		e.running.add(v.call, v.id)
+		e.running.add(v.call, v.http.ConnID())
 	}
 	if !isModern(v.version().Value) {
 		return v.call.Begin(ctx, requestID)

@@ -26,7 +26,7 @@ type Call struct {
 	// Client is the way to the client. OPTIONAL.
 	Client Client
 	// RequestID names the call in the log. OPTIONAL.
-	RequestID string
+	RequestID RequestID
 	// Log receives the details of internal errors. REQUIRED.
 	Log *slog.Logger
 
@@ -100,8 +100,13 @@ func (r *Registry) Call(ctx context.Context, c Call) (Result, error) {
 		return Result{}, ErrUnknownTool
 	}
 	if t.Immediate {
-		return t.callNow(ctx, r, &c)
+		return t.callNow(ctx, r, c)
 	}
+	return t.callApart(ctx, r, c)
+}
+
+// callApart runs a tool that may wait.
+func (t *Tool) callApart(ctx context.Context, r *Registry, c Call) (Result, error) {
 	arguments := c.Arguments
 	result, err := run(ctx, r, &c, Result.size, func(tc *Context, result *Result) error {
 		err := t.perform(tc, arguments, result)
@@ -117,7 +122,7 @@ func (r *Registry) Call(ctx context.Context, c Call) (Result, error) {
 }
 
 // callNow runs an immediate tool where it is called.
-func (t *Tool) callNow(ctx context.Context, r *Registry, c *Call) (result Result, err error) {
+func (t *Tool) callNow(ctx context.Context, r *Registry, c Call) (result Result, err error) {
 	from := source{c.Log, t.Name, c.RequestID}
 	tc := &Context{Context: ctx, Caller: c.Caller, Trace: c.Trace, name: t.Name, maxOutput: r.MaxOutput}
 	defer func() {
@@ -153,8 +158,9 @@ type running[T any] struct {
 
 // source says in the log where something comes from.
 type source struct {
-	log             *slog.Logger
-	name, requestID string
+	log       *slog.Logger
+	name      string
+	requestID RequestID
 }
 
 // run runs a handler under the registry's limits. Besides what the handler
@@ -245,6 +251,6 @@ func (s *source) panicked(p any) error {
 }
 
 func (s *source) report(message, event string, err error, more ...any) {
-	attrs := append([]any{"event", event, "tool", s.name, "request_id", s.requestID, "err", err}, more...)
+	attrs := append([]any{"event", event, "tool", s.name, "request_id", s.requestID.String(), "err", err}, more...)
 	s.log.Error(message, attrs...)
 }

@@ -126,6 +126,14 @@ func (r *Registry) Tool(c Caller, name string) (*Tool, bool) {
 	return t, ok && permits(t.Allow, c)
 }
 
+// ToolName returns the name of the tool that is so called, whoever may use it.
+func (r *Registry) ToolName(name []byte) (string, bool) {
+	if t, ok := r.byName[string(name)]; ok {
+		return t.Name, true
+	}
+	return "", false
+}
+
 func allowed[T any](items []T, ok func(*T) bool) []T {
 	list := make([]T, 0, len(items))
 	for i := range items {

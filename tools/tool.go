@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -103,21 +104,36 @@ func New[In, Out any](spec Spec, handle func(*Context, In) (Out, error)) Tool {
 			return t
 		}
 	}
-	form := formOf[Out]()
-	t.perform = func(c *Context, arguments jsontext.Value, result *Result) error {
-		in := new(In)
-		if t.flat == nil || !t.flat.read(arguments, reflect.ValueOf(in).Elem()) {
-			if err := decode(t.Name, t.input, arguments, in); err != nil {
-				return err
+	t.perform = performer(&t, handle)
+	return t
+}
+
+// frame is what one run of a tool is told and says. Frames are used again: the
+// handler has copies of what is in one, and a result has no piece of it.
+type frame[In, Out any] struct {
+	in  In
+	out Out
+}
+
+func performer[In, Out any](t *Tool, handle func(*Context, In) (Out, error)) func(*Context, jsontext.Value, *Result) error {
+	name, flat, input, form := t.Name, t.flat, t.input, formOf[Out]()
+	frames := sync.Pool{New: func() any { return new(frame[In, Out]) }}
+	return func(c *Context, arguments jsontext.Value, result *Result) (err error) {
+		f := frames.Get().(*frame[In, Out])
+		if flat == nil || !flat.read(arguments, reflect.ValueOf(&f.in).Elem()) {
+			err = decode(name, input, arguments, &f.in)
+		}
+		if err == nil {
+			if f.out, err = handle(c, f.in); err != nil {
+				err = failed(err, result)
+			} else {
+				err = form.render(&f.out, result, c.maxOutput)
 			}
 		}
-		out, err := handle(c, *in)
-		if err != nil {
-			return failed(err, result)
-		}
-		return form.render(&out, result, c.maxOutput)
+		*f = frame[In, Out]{}
+		frames.Put(f)
+		return err
 	}
-	return t
 }
 
 // namePattern is what every client accepts, and nothing that needs escaping in

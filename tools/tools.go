@@ -23,6 +23,8 @@ package tools
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -33,13 +35,39 @@ type Caller struct {
 	Subject string
 	// ClientID is a digest of the OAuth client's id, never the id itself.
 	ClientID string
-	// Scopes are the scopes of the access token.
-	Scopes []string
+	// Scopes are those of the access token.
+	Scopes Scopes
 	// Email is empty unless the operator's TOKEN_CLAIMS carries it.
 	Email string
 	// Name is empty unless the operator's TOKEN_CLAIMS carries it.
 	Name string
 }
+
+// Scopes is a set of OAuth scopes as tokens carry it: names with spaces between
+// them (RFC 6749 §3.3). It is text, so that no tool can widen what it was given.
+type Scopes string
+
+// Has reports whether a scope is among them.
+func (s Scopes) Has(scope string) bool {
+	for name := range strings.FieldsSeq(string(s)) {
+		if name == scope {
+			return true
+		}
+	}
+	return false
+}
+
+// RequestID names a request in the log and in internal errors: the process that
+// serves it, and its number there. It is put into words only where it is read.
+type RequestID struct {
+	// Process tells the requests of one process from those of another.
+	Process string
+	// Number is the request's own.
+	Number uint64
+}
+
+// String is process-number, the number in base 36.
+func (id RequestID) String() string { return id.Process + "-" + strconv.FormatUint(id.Number, 36) }
 
 // Context is what a handler is given besides its input. It ends when the tool's
 // time is up or the caller has left; a handler that waits for anything must

@@ -43,7 +43,7 @@ func call(ctx context.Context, t *testing.T, tool tools.Tool, arguments string) 
 	var log bytes.Buffer
 	result, err := registry.Call(ctx, tools.Call{
 		Name: tool.Name, Arguments: jsontext.Value(arguments), Caller: tools.Caller{Subject: "alice"},
-		RequestID: "r1", Log: slog.New(slog.NewJSONHandler(&log, nil)),
+		RequestID: tools.RequestID{Process: "r", Number: 1}, Log: slog.New(slog.NewJSONHandler(&log, nil)),
 	})
 	return result, log.String(), err
 }
@@ -168,7 +168,7 @@ func TestBrokenHandlers(t *testing.T) {
 			if !errors.Is(err, tools.ErrInternal) || err.Error() != "internal error" || result.Text != "" {
 				t.Errorf("got %+v, %v", result, err)
 			}
-			if tt.event != "" && (!strings.Contains(log, `"event":"`+tt.event+`"`) || !strings.Contains(log, `"request_id":"r1"`)) {
+			if tt.event != "" && (!strings.Contains(log, `"event":"`+tt.event+`"`) || !strings.Contains(log, `"request_id":"r-1"`)) {
 				t.Errorf("the log lacks %s: %s", tt.event, log)
 			}
 		})

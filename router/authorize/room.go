@@ -43,7 +43,7 @@ type Claims struct {
 // base returns this server's own address as the browser knows it. A foreign host
 // name is answered here: it is DNS rebinding.
 func (r *Room) base(ctx *fasthttp.RequestCtx) (string, bool) {
-	base, ok := r.Site.Base(string(ctx.Host()))
+	base, ok := r.Site.Base(ctx.Host())
 	if !ok {
 		r.show(ctx, foreignHost)
 	}

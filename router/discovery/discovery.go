@@ -109,7 +109,7 @@ func (r Room) JWKS(ctx *fasthttp.RequestCtx) {
 // base returns the base URL for this request. A foreign Host in loopback mode is
 // a DNS rebinding attack and is answered with 421.
 func (r Room) base(ctx *fasthttp.RequestCtx) (string, bool) {
-	base, ok := r.Site.Base(string(ctx.Host()))
+	base, ok := r.Site.Base(ctx.Host())
 	if !ok {
 		oauth.WriteError(ctx, &oauth.Error{
 			Code:        oauth.InvalidRequest,

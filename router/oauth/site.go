@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"bytes"
 	"errors"
 	"net/url"
 	"slices"
@@ -93,19 +94,20 @@ func (s Site) URL() string { return s.url }
 // Base returns the base URL to show to whoever sent a request with this Host
 // header, and false when a loopback server is addressed by a foreign name: that
 // is a DNS rebinding attack, to be answered with 421.
-func (s Site) Base(host string) (base string, ok bool) {
+func (s Site) Base(host []byte) (base string, ok bool) {
 	if !s.loopback {
 		return s.URL(), true
 	}
-	name := strings.ToLower(host)
-	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, ']') {
+	name := host
+	if i := bytes.LastIndexByte(name, ':'); i > bytes.LastIndexByte(name, ']') {
 		name = name[:i]
 	}
-	i := slices.Index(loopbackHosts[:], name)
-	if i < 0 {
-		return "", false
+	for i, known := range loopbackHosts {
+		if string(name) == known || len(name) == len(known) && strings.EqualFold(string(name), known) {
+			return s.bases[i], true
+		}
 	}
-	return s.bases[i], true
+	return "", false
 }
 
 // Issuers returns every spelling of the issuer, the configured one first.

@@ -32,7 +32,7 @@ func TestNewSiteRefusesWhatIsNoPlainIssuer(t *testing.T) {
 func TestAPublicSiteIgnoresTheHost(t *testing.T) {
 	s := mustSite(t, "https://mcp.example.com")
 	for _, host := range []string{"mcp.example.com", "evil.example", "localhost:8080", ""} {
-		if base, ok := s.Base(host); base != "https://mcp.example.com" || !ok {
+		if base, ok := s.Base([]byte(host)); base != "https://mcp.example.com" || !ok {
 			t.Errorf("Base(%q) = %q, %v", host, base, ok)
 		}
 	}
@@ -48,7 +48,7 @@ func TestALoopbackSiteFollowsTheHostNameAndNothingElse(t *testing.T) {
 		"LocalHost:8080": "http://localhost:8080", "localhost": "http://localhost:8080", "127.0.0.1:9999": "http://127.0.0.1:8080", "[::1]": "http://[::1]:8080",
 		"evil.example": "", "evil.example:8080": "", "localhost.evil.example": "", "127.0.0.1.evil.example:8080": "", "": "", "0.0.0.0:8080": "", "::1": "", "[::2]:8080": "",
 	} {
-		if base, ok := s.Base(host); base != want || ok != (want != "") {
+		if base, ok := s.Base([]byte(host)); base != want || ok != (want != "") {
 			t.Errorf("Base(%q) = %q, %v, want %q", host, base, ok, want)
 		}
 	}

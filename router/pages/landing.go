@@ -29,7 +29,7 @@ var endpoints = []endpoint{
 // snippet on the page has the address by which this browser reached the server,
 // so it works as it is.
 func (s *Set) Landing(ctx *fasthttp.RequestCtx) {
-	base, ok := s.Site.Base(string(ctx.Host()))
+	base, ok := s.Site.Base(ctx.Host())
 	if !ok {
 		s.Fault(ctx, Fault{
 			Status: fasthttp.StatusMisdirectedRequest,

@@ -38,8 +38,8 @@ type Principal struct {
 	Subject string
 	// ClientID is the digest of the OAuth client's id.
 	ClientID artifact.Digest
-	// Scopes are those of the access token.
-	Scopes []string
+	// Scope is that of the access token: names with spaces between them.
+	Scope string
 	// Email and Name are empty unless the operator has tokens carry them.
 	Email, Name string
 	// Expires is the first moment at which the token is no longer good.
@@ -122,14 +122,13 @@ func (c *Checker) open(token string) (Principal, *Refusal) {
 	case !slices.Contains(c.Audiences, t.Audience):
 		return Principal{}, invalidToken("the access token is meant for another resource")
 	}
-	scopes := strings.Fields(t.Scope)
-	if !slices.Contains(scopes, c.Scope) {
+	if !slices.Contains(strings.Fields(t.Scope), c.Scope) {
 		return Principal{}, &Refusal{Forbidden, "insufficient_scope", "the access token lacks the scope " + c.Scope}
 	}
 	return Principal{
 		Subject:  t.Subject,
 		ClientID: t.Client,
-		Scopes:   scopes,
+		Scope:    t.Scope,
 		Email:    t.Email,
 		Name:     t.Name,
 		Expires:  time.Unix(t.Expires, 0),

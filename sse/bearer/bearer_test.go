@@ -87,8 +87,8 @@ func TestPrincipal(t *testing.T) {
 		if refusal != nil {
 			t.Fatalf("cached %v: %+v", cached, refusal)
 		}
-		got := fmt.Sprint(p.Subject, p.ClientID, p.Scopes, p.Email, p.Name, p.Expires.Sub(o.now))
-		if want := "aliceclient[mcp:tools other]a@example.comAlice10m0s"; got != want {
+		got := fmt.Sprint(p.Subject, p.ClientID, p.Scope, p.Email, p.Name, p.Expires.Sub(o.now))
+		if want := "aliceclientmcp:tools othera@example.comAlice10m0s"; got != want {
 			t.Errorf("cached %v: %s", cached, got)
 		}
 	}

@@ -219,7 +219,7 @@ func TestBrokenTool(t *testing.T) {
 	s := newServer(t, slog.New(slog.NewJSONHandler(&log, nil)))
 	call := func(tool, arguments string) string {
 		body := `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"` + tool + `","arguments":` + arguments + `}}`
-		return string(s.Handle(t.Context(), mcp.Request{ID: "req-1", Body: []byte(body)}).Body)
+		return string(s.Handle(t.Context(), mcp.Request{ID: tools.RequestID{Process: "req", Number: 1}, Body: []byte(body)}).Body)
 	}
 	for _, how := range []string{"panic", "huge", "internal"} {
 		log.Reset()

@@ -11,6 +11,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"mcp-oauth-server/tools"
 )
 
 // Handle answers one POST. It never panics, and the reply has a body unless its
@@ -19,7 +21,7 @@ func (s *Server) Handle(ctx context.Context, r Request) (reply Reply) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.Log.Error("panic in the message handler", "event", "mcp_panic",
-				"request_id", r.ID, "err", fmt.Errorf("%v", p), "stack", string(debug.Stack()))
+				"request_id", r.ID.String(), "err", fmt.Errorf("%v", p), "stack", string(debug.Stack()))
 			reply = refuse(nil, internalError(r.ID), false)
 		}
 	}()
@@ -301,9 +303,9 @@ func (e *Error) outcome(modern bool) Outcome {
 }
 
 // internalError hides the cause; requestID leads to it in the log.
-func internalError(requestID string) *Error {
-	if requestID == "" {
+func internalError(requestID tools.RequestID) *Error {
+	if requestID == (tools.RequestID{}) {
 		return &Error{Code: codeInternal, Message: "internal error"}
 	}
-	return &Error{Code: codeInternal, Message: "internal error; the server's log has the details of request " + requestID}
+	return &Error{Code: codeInternal, Message: "internal error; the server's log has the details of request " + requestID.String()}
 }

@@ -262,7 +262,7 @@ func (x *exchange) sealState(p payload) (string, *Error) {
 		})
 	}
 	if err != nil {
-		x.server.Log.Error("requestState not sealed", "event", "state_seal", "request_id", x.Request.ID, "err", err)
+		x.server.Log.Error("requestState not sealed", "event", "state_seal", "request_id", x.Request.ID.String(), "err", err)
 		return "", internalError(x.Request.ID)
 	}
 	return sealed, nil

@@ -42,11 +42,11 @@ func TestCallLog(t *testing.T) {
 		var log bytes.Buffer
 		s := newServer(t, slog.New(slog.NewJSONHandler(&log, nil)))
 		s.Handle(t.Context(), mcp.Request{
-			ID:     "r1",
+			ID:     tools.RequestID{Process: "r", Number: 1},
 			Caller: tools.Caller{Subject: "alice", ClientID: "digest", Email: "alice@example.com"},
 			Body:   []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":` + tt.params + `}`),
 		})
-		for _, want := range []string{tt.want, `"event":"tool_call"`, `"sub":"alice"`, `"client_id_hash":"digest"`, `"request_id":"r1"`} {
+		for _, want := range []string{tt.want, `"event":"tool_call"`, `"sub":"alice"`, `"client_id_hash":"digest"`, `"request_id":"r-1"`} {
 			if !strings.Contains(log.String(), want) {
 				t.Errorf("%s: the log lacks %s: %s", tt.params, want, log.String())
 			}
@@ -62,7 +62,7 @@ func TestCallLog(t *testing.T) {
 func TestPanicInHandle(t *testing.T) {
 	var log bytes.Buffer
 	s := &mcp.Server{Name: "test", Version: "1", Log: slog.New(slog.NewJSONHandler(&log, nil))}
-	reply := s.Handle(t.Context(), mcp.Request{ID: "r1", Body: []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)})
+	reply := s.Handle(t.Context(), mcp.Request{ID: tools.RequestID{Process: "r", Number: 1}, Body: []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)})
 	if got := read(t, reply.Body); got.Error == nil || got.Error.Code != -32603 || strings.Contains(string(reply.Body), "nil pointer") {
 		t.Errorf("got %s", reply.Body)
 	}

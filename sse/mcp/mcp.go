@@ -77,7 +77,7 @@ type Header struct {
 // in it may point into a buffer that the HTTP server reuses.
 type Request struct {
 	// ID names the request in logs and in internal errors. OPTIONAL.
-	ID string
+	ID tools.RequestID
 	// Caller is the user proven by the access token.
 	Caller tools.Caller
 	// Body is the POST body. Its size is bounded by the transport.

@@ -123,7 +123,7 @@ func (x *exchange) notify(method string, params any) {
 		err = fmt.Errorf("%d bytes, at most %d", len(body), maxNotification)
 	}
 	if err != nil {
-		x.server.Log.Error("notification dropped", "event", "mcp_notification", "method", method, "request_id", x.Request.ID, "err", err)
+		x.server.Log.Error("notification dropped", "event", "mcp_notification", "method", method, "request_id", x.Request.ID.String(), "err", err)
 		return
 	}
 	_ = x.conversation.Notify(body) // the client is gone or slow; the handler's context tells

@@ -17,7 +17,7 @@ import (
 // old and modern are requests of the two eras, from a client that can do all.
 func old(body string, d *dialogue) mcp.Request {
 	r := mcp.Request{
-		ID: "req-1", Body: []byte(body), Caller: tools.Caller{Subject: "alice", ClientID: "app"},
+		ID: tools.RequestID{Process: "req", Number: 1}, Body: []byte(body), Caller: tools.Caller{Subject: "alice", ClientID: "app"},
 		ProtocolVersion: mcp.Header{Value: mcp.Version20251125, Count: 1},
 		Session: &mcp.Session{
 			Version:      mcp.Version20251125,
@@ -35,7 +35,7 @@ const modernMeta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-
 
 func modern(method, name, params string, d *dialogue) mcp.Request {
 	r := mcp.Request{
-		ID: "req-1", Caller: tools.Caller{Subject: "alice", ClientID: "app"},
+		ID: tools.RequestID{Process: "req", Number: 1}, Caller: tools.Caller{Subject: "alice", ClientID: "app"},
 		Body:            []byte(`{"jsonrpc":"2.0","id":1,"method":"` + method + `","params":{` + params + `,` + modernMeta + `}}`),
 		ProtocolVersion: mcp.Header{Value: mcp.Version20260728, Count: 1},
 		Method:          mcp.Header{Value: method, Count: 1},

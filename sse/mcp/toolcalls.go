@@ -75,7 +75,7 @@ type callResult struct {
 
 // callTool answers tools/call.
 func (s *Server) callTool(ctx context.Context, x *exchange) (any, *Error) {
-	name, ok := stringOf(x.params.get("name"))
+	name, ok := s.toolName(x.params.get("name"))
 	if !ok {
 		return nil, invalidParams("name must be a string: the tool to call")
 	}
@@ -108,6 +108,16 @@ func (s *Server) callTool(ctx context.Context, x *exchange) (any, *Error) {
 		return s.callProblem(x, name, err)
 	}
 	return s.render(x, result), nil
+}
+
+// toolName is stringOf without a copy of a name that is known.
+func (s *Server) toolName(raw jsontext.Value) (string, bool) {
+	if plain, ok := plainText(raw); ok {
+		if name, known := s.Tools.ToolName(plain); known {
+			return name, true
+		}
+	}
+	return stringOf(raw)
 }
 
 // converse calls a tool that may run for a while.
@@ -253,5 +263,5 @@ func (s *Server) logCall(ctx context.Context, x *exchange, name string, r tools.
 	s.Log.LogAttrs(ctx, slog.LevelInfo, "tool called",
 		slog.String("event", "tool_call"), slog.String("tool", name), slog.String("outcome", outcome),
 		slog.String("sub", x.Caller.Subject), slog.String("client_id_hash", x.Caller.ClientID),
-		slog.String("revision", x.revision.version), slog.String("request_id", x.Request.ID), trace)
+		slog.String("revision", x.revision.version), slog.String("request_id", x.Request.ID.String()), trace)
 }
