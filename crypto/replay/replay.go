@@ -23,7 +23,9 @@ var (
 // Guard spends ids. Spend returns nil exactly once for an id until the given
 // time, ErrSpent from then on, and ErrUnavailable when it cannot tell. After
 // until the guard may forget the id, so until must not lie before the expiry of
-// what the id stands for. It bounds its own time: its callers set no deadline.
+// what the id stands for. An id must come with the same until each time: a guard
+// may take it for another id otherwise. Codes carry both, sealed. A guard bounds
+// its own time: its callers set no deadline.
 type Guard interface {
 	Spend(ctx context.Context, id string, until time.Time) error
 }
