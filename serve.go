@@ -137,7 +137,7 @@ func listen(addresses []string) ([]net.Listener, error) {
 		l, err := net.Listen("tcp", address)
 		switch {
 		case err == nil:
-			open = append(open, l)
+			open = append(open, lazyListener{l})
 		case i == 0 || errors.Is(err, syscall.EADDRINUSE):
 			// A stranger on ::1 would get the requests of whoever types localhost.
 			return nil, fmt.Errorf("PORT: %w", err)
