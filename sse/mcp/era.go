@@ -92,7 +92,7 @@ func chooseModern(header Header, meta *members) (revision, *Error) {
 
 // checkModern holds a request to the rules of 2026-07-28 before its method is
 // looked at: mirrored headers, then the capabilities in _meta.
-func checkModern(r *Request, m method, msg message, params, meta *members) *Error {
+func checkModern(r *Request, m *method, msg *message, params, meta *members) *Error {
 	if problem := checkMirror("Mcp-Method", r.Method, msg.method, false); problem != nil {
 		return problem
 	}

@@ -25,17 +25,10 @@ func (s *Server) Handle(ctx context.Context, r Request) (reply Reply) {
 			reply = refuse(nil, internalError(r.ID), false)
 		}
 	}()
-	if problem := checkJSON(r.Body); problem != nil {
-		return refuse(nil, problem, false)
-	}
-	if body := jsontext.Value(r.Body); body.Kind() == '[' {
-		shared := r
-		return s.batch(ctx, &shared, body)
-	}
 	x := exchanges.Get().(*exchange)
 	x.single = r
 	x.Request, x.server = &x.single, s
-	reply = x.one(ctx, jsontext.Value(r.Body))
+	reply = x.handle(ctx)
 	if !x.lent { // not deferred: after a panic nobody knows
 		*x = exchange{}
 		exchanges.Put(x)
@@ -55,6 +48,7 @@ type exchange struct {
 	revision
 	message
 	server       *Server
+	outline      outline      // of the body, unless that is unusual
 	params, meta members      // their known members
 	client       Capabilities // what the client can do for a handler
 	inBatch      bool
@@ -83,24 +77,40 @@ func (x *exchange) begin(ctx context.Context) (run context.Context, end func()) 
 // Return implements tools.Client.
 func (x *exchange) Return() { x.lent = false }
 
-// one answers one message. The reply holds no piece of the exchange.
-func (x *exchange) one(ctx context.Context, raw jsontext.Value) Reply {
-	s, r := x.server, x.Request
-	msg, problem := parseMessage(raw)
-	if problem != nil {
-		return refuse(msg.id, problem, false)
+// handle answers the body.
+func (x *exchange) handle(ctx context.Context) Reply {
+	body, o := jsontext.Value(x.Body), &x.outline
+	if !surelyValid(body, o) {
+		if problem := judgeJSON(body); problem != nil {
+			return refuse(nil, problem, false)
+		}
+		o = nil
 	}
+	if body.Kind() == '[' {
+		shared := x.single // the exchange ends before an overdue handler does
+		return x.server.batch(ctx, &shared, body)
+	}
+	return x.one(ctx, body, o)
+}
+
+// one answers one message, whose outline may be known. The reply holds no piece of
+// the exchange.
+func (x *exchange) one(ctx context.Context, raw jsontext.Value, o *outline) Reply {
+	s, r := x.server, x.Request
+	var problem *Error
+	if x.message, problem = parseMessage(raw, o); problem != nil {
+		return refuse(x.id, problem, false)
+	}
+	msg, m := &x.message, x.known
 	if msg.reply {
 		return r.takeResponse(msg, raw)
 	}
-	x.message = msg
-	m, problem := x.readParams()
-	if problem != nil {
+	if problem = x.readParams(raw, o); problem != nil {
 		return refuse(msg.id, problem, r.saysModern())
 	}
 	x.revision, problem = choose(r, &x.meta)
 	if msg.id == nil {
-		return takeNotification(x.revision, msg, problem)
+		return takeNotification(&x.revision, msg, problem)
 	}
 	if problem != nil {
 		return refuse(msg.id, problem, true)
@@ -110,21 +120,21 @@ func (x *exchange) one(ctx context.Context, raw jsontext.Value) Reply {
 			return refuse(msg.id, problem, true)
 		}
 	}
-	if !s.offers(m, r, x.revision) {
+	if !s.offers(m, r, &x.revision) {
 		return refuse(msg.id, methodNotFound(msg.method), x.modern)
 	}
-	return s.answer(ctx, m, x)
+	return s.answer(ctx, x)
 }
 
 // answer performs a request whose method is offered.
-func (s *Server) answer(ctx context.Context, m method, x *exchange) Reply {
-	if m.runs {
+func (s *Server) answer(ctx context.Context, x *exchange) Reply {
+	if x.known.runs {
 		var problem *Error
 		if x.client, problem = x.abilities(); problem != nil {
 			return refuse(x.id, problem, x.modern)
 		}
 	}
-	result, problem := m.answer(s, ctx, x)
+	result, problem := x.known.answer(s, ctx, x)
 	switch {
 	case problem == cancelled:
 		return Reply{Outcome: Cancelled}
@@ -146,28 +156,25 @@ func (s *Server) answer(ctx context.Context, m method, x *exchange) Reply {
 // cancelled stands for an answer that nobody waits for any more.
 var cancelled = &Error{Code: codeInternal, Message: "cancelled"}
 
-var onlyMeta = []string{"_meta"}
-
-// readParams reads what the message's method wants to know of params. The
-// method is the zero one if it does not exist.
-func (x *exchange) readParams() (m method, problem *Error) {
-	m = methods[x.method]
-	if x.message.params == nil {
-		return m, nil
+// readParams reads what the message's method wants to know of params.
+func (x *exchange) readParams(raw jsontext.Value, o *outline) (problem *Error) {
+	switch {
+	case x.message.params == nil:
+		return nil
+	case o != nil:
+		x.params, problem = o.params.read(raw, true, x.known.params...)
+	default:
+		x.params, problem = readObject(x.message.params, true, x.known.params...)
 	}
-	if m.params == nil {
-		m.params = onlyMeta // the method does not exist, but its revision matters
+	if problem == nil {
+		x.meta, problem = readMeta(&x.params)
 	}
-	if x.params, problem = readObject(x.message.params, true, m.params...); problem != nil {
-		return m, problem
-	}
-	x.meta, problem = readMeta(&x.params)
-	return m, problem
+	return problem
 }
 
 // takeResponse hands a response on to whoever asked. Clients of 2026-07-28 must
 // not send any.
-func (r *Request) takeResponse(msg message, raw jsontext.Value) Reply {
+func (r *Request) takeResponse(msg *message, raw jsontext.Value) Reply {
 	if r.saysModern() {
 		return refuse(nil, invalidRequest("a client sends no responses in this revision"), true)
 	}
@@ -190,7 +197,7 @@ func (r *Request) saysModern() bool {
 // takeNotification accepts any notification, known or not. Its headers are not
 // held to the rules for requests, which do not speak of notifications. A method
 // that wants an answer is refused, so that it is not waited for.
-func takeNotification(rev revision, msg message, problem *Error) Reply {
+func takeNotification(rev *revision, msg *message, problem *Error) Reply {
 	if problem != nil && problem.Code == codeVersion {
 		return refuse(nil, problem, true)
 	}
@@ -230,7 +237,7 @@ func (s *Server) batch(ctx context.Context, r *Request, raw jsontext.Value) Repl
 	size := 0
 	for _, m := range messages {
 		x := &exchange{Request: r, server: s, inBatch: true}
-		reply := x.one(ctx, m)
+		reply := x.one(ctx, m, nil)
 		all.Answers = append(all.Answers, reply.Answers...)
 		all.Cancels = append(all.Cancels, reply.Cancels...)
 		if reply.Session != nil {

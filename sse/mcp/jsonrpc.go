@@ -70,9 +70,15 @@ func tooDeep(data []byte) bool {
 // checkJSON accepts exactly one JSON value of bounded depth in valid UTF-8 with
 // no name twice in an object: two parsers must not see two messages in it.
 func checkJSON(body []byte) *Error {
-	switch {
-	case surelyValid(body):
+	if surelyValid(body, new(outline)) {
 		return nil
+	}
+	return judgeJSON(body)
+}
+
+// judgeJSON is checkJSON for what is not surely valid.
+func judgeJSON(body []byte) *Error {
+	switch {
 	case tooDeep(body):
 		return invalidRequest("the JSON is nested too deeply: at most 64 levels")
 	case jsontext.Value(body).IsValid():
@@ -132,19 +138,43 @@ func readObject(object jsontext.Value, open bool, known ...string) (members, *Er
 			text, _ := stringOf(m.Name)
 			name = []byte(text)
 		}
-		if i := slices.IndexFunc(known, func(k string) bool { return k == string(name) }); i >= 0 {
-			begin, end := m.ValueAt()
-			found.at[i] = place{uint32(begin), uint32(end)}
-			continue
-		}
-		if !open {
-			return members{}, invalidRequest("unknown member in the message: JSON-RPC allows jsonrpc, id, method, params, result, error")
-		}
-		if i := slices.IndexFunc(known, func(k string) bool { return resembles(string(name), k) }); i >= 0 {
-			return members{}, invalidRequest("a member is written almost like " + known[i] + ": names are case-sensitive")
+		begin, end := m.ValueAt()
+		if problem := found.note(name, place{uint32(begin), uint32(end)}, open); problem != nil {
+			return members{}, problem
 		}
 	}
 	return found, nil
+}
+
+// read is readObject for an object of body whose outline is known.
+func (c *contents) read(body jsontext.Value, open bool, known ...string) (members, *Error) {
+	found := members{known: known, object: body}
+	for i := range c.n {
+		name := c.at[i].name
+		if problem := found.note(body[name.begin+1:name.end-1], c.at[i].value, open); problem != nil {
+			return members{}, problem
+		}
+	}
+	return found, nil
+}
+
+// note notes where the value of a member is, if that is known.
+func (m *members) note(name []byte, value place, open bool) *Error {
+	for i, known := range m.known {
+		if known == string(name) {
+			m.at[i] = value
+			return nil
+		}
+	}
+	if !open {
+		return invalidRequest("unknown member in the message: JSON-RPC allows jsonrpc, id, method, params, result, error")
+	}
+	for _, known := range m.known {
+		if resembles(string(name), known) {
+			return invalidRequest("a member is written almost like " + known + ": names are case-sensitive")
+		}
+	}
+	return nil
 }
 
 // plainText returns what is between the quotes of a valid string without
@@ -169,6 +199,7 @@ func resembles(name, known string) bool {
 type message struct {
 	id     jsontext.Value // as it was written, a string or an integer; nil if absent
 	method string
+	known  *method        // of that name; noMethod if it does not exist
 	params jsontext.Value // an object; nil if absent
 	reply  bool           // a response to a request of ours
 }
@@ -176,10 +207,17 @@ type message struct {
 // envelope is what a message consists of.
 var envelope = []string{"jsonrpc", "id", "method", "params", "result", "error"}
 
-// parseMessage reads one message from JSON that checkJSON has passed. The id is
-// set even when an error is returned, if it was readable.
-func parseMessage(raw jsontext.Value) (message, *Error) {
-	m, problem := readObject(raw, false, envelope...)
+// parseMessage reads one message from JSON that checkJSON has passed, with its
+// outline if there is one. The id is set even when an error is returned, if it was
+// readable.
+func parseMessage(raw jsontext.Value, o *outline) (message, *Error) {
+	var m members
+	var problem *Error
+	if o != nil {
+		m, problem = o.message.read(raw, false, envelope...)
+	} else {
+		m, problem = readObject(raw, false, envelope...)
+	}
 	if problem != nil {
 		return message{id: idOf(raw)}, problem
 	}
@@ -198,7 +236,7 @@ func parseMessage(raw jsontext.Value) (message, *Error) {
 		return msg, invalidRequest("a message is a request or a response, not both")
 	}
 	var ok bool
-	if msg.method, ok = methodOf(m.get("method")); !ok || msg.method == "" {
+	if msg.method, msg.known, ok = methodOf(m.get("method")); !ok || msg.method == "" {
 		return msg, invalidRequest("method must be a string")
 	}
 	if msg.params != nil && msg.params.Kind() != '{' {

@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"unicode/utf8"
@@ -43,55 +44,62 @@ func hasCompletions(f tools.Features) bool { return f.Completions }
 func hasLogs(f tools.Features) bool        { return f.Logs }
 
 // methods is every request method there is.
-var methods = readingMeta(map[string]method{
-	"initialize": {eras: handshake,
+var methods = readingMeta([]method{
+	{name: "initialize", eras: handshake,
 		params: []string{"protocolVersion", "capabilities", "clientInfo"}, answer: (*Server).initialize},
-	"ping": {eras: handshake, answer: (*Server).ping},
+	{name: "ping", eras: handshake, answer: (*Server).ping},
 
-	"server/discover":      {eras: modern, answer: (*Server).discover},
-	"subscriptions/listen": {eras: modern, streams: true, params: []string{"notifications"}, answer: (*Server).subscribe},
+	{name: "server/discover", eras: modern, answer: (*Server).discover},
+	{name: "subscriptions/listen", eras: modern, streams: true, params: []string{"notifications"}, answer: (*Server).subscribe},
 
-	"tools/list": {eras: always, needs: hasTools, params: []string{"cursor"}, answer: (*Server).listTools},
-	"tools/call": {eras: always, needs: hasTools, runs: true, mirrored: "name",
+	{name: "tools/list", eras: always, needs: hasTools, params: []string{"cursor"}, answer: (*Server).listTools},
+	{name: "tools/call", eras: always, needs: hasTools, runs: true, mirrored: "name",
 		params: []string{"name", "arguments", "inputResponses", "requestState"}, answer: (*Server).callTool},
 
-	"prompts/list": {eras: always, needs: hasPrompts, params: []string{"cursor"}, answer: (*Server).listPrompts},
-	"prompts/get": {eras: always, needs: hasPrompts, runs: true, mirrored: "name",
+	{name: "prompts/list", eras: always, needs: hasPrompts, params: []string{"cursor"}, answer: (*Server).listPrompts},
+	{name: "prompts/get", eras: always, needs: hasPrompts, runs: true, mirrored: "name",
 		params: []string{"name", "arguments", "inputResponses", "requestState"}, answer: (*Server).getPrompt},
 
-	"resources/list":           {eras: always, needs: hasResources, params: []string{"cursor"}, answer: (*Server).listResources},
-	"resources/templates/list": {eras: always, needs: hasResources, params: []string{"cursor"}, answer: (*Server).listTemplates},
-	"resources/read": {eras: always, needs: hasResources, runs: true, mirrored: "uri",
+	{name: "resources/list", eras: always, needs: hasResources, params: []string{"cursor"}, answer: (*Server).listResources},
+	{name: "resources/templates/list", eras: always, needs: hasResources, params: []string{"cursor"}, answer: (*Server).listTemplates},
+	{name: "resources/read", eras: always, needs: hasResources, runs: true, mirrored: "uri",
 		params: []string{"uri", "inputResponses", "requestState"}, answer: (*Server).readResource},
-	"resources/subscribe":   {eras: handshake, needs: hasResources, params: []string{"uri"}, answer: (*Server).watchResource},
-	"resources/unsubscribe": {eras: handshake, needs: hasResources, params: []string{"uri"}, answer: (*Server).unwatchResource},
+	{name: "resources/subscribe", eras: handshake, needs: hasResources, params: []string{"uri"}, answer: (*Server).watchResource},
+	{name: "resources/unsubscribe", eras: handshake, needs: hasResources, params: []string{"uri"}, answer: (*Server).unwatchResource},
 
-	"completion/complete": {eras: always, needs: hasCompletions, runs: true,
+	{name: "completion/complete", eras: always, needs: hasCompletions, runs: true,
 		params: []string{"ref", "argument", "context"}, answer: (*Server).complete},
-	"logging/setLevel": {eras: handshake, needs: hasLogs, params: []string{"level"}, answer: (*Server).setLevel},
+	{name: "logging/setLevel", eras: handshake, needs: hasLogs, params: []string{"level"}, answer: (*Server).setLevel},
 })
 
-// readingMeta adds _meta to what each method reads, and its name.
-func readingMeta(all map[string]method) map[string]method {
-	for name, m := range all {
-		m.name, m.params = name, append([]string{"_meta"}, m.params...)
-		all[name] = m
+// noMethod is one that does not exist. Its revision matters all the same.
+var noMethod = &method{params: []string{"_meta"}}
+
+// readingMeta adds _meta to what each method reads, and lists them by name.
+func readingMeta(all []method) map[string]*method {
+	byName := make(map[string]*method, len(all))
+	for i := range all {
+		all[i].params = append([]string{"_meta"}, all[i].params...)
+		byName[all[i].name] = &all[i]
 	}
-	return all
+	return byName
 }
 
-// methodOf is stringOf without a copy of a name that is known.
-func methodOf(raw jsontext.Value) (string, bool) {
-	if plain, ok := plainText(raw); ok {
+// methodOf reads a method's name, without a copy if it is known.
+func methodOf(raw jsontext.Value) (name string, m *method, ok bool) {
+	if plain, isPlain := plainText(raw); isPlain {
 		if m, known := methods[string(plain)]; known {
-			return m.name, true
+			return m.name, m, true
 		}
 	}
-	return stringOf(raw)
+	if name, ok = stringOf(raw); ok {
+		m = methods[name]
+	}
+	return name, cmp.Or(m, noMethod), ok
 }
 
 // offers reports whether a method exists here, in this revision.
-func (s *Server) offers(m method, r *Request, rev revision) bool {
+func (s *Server) offers(m *method, r *Request, rev *revision) bool {
 	switch {
 	case m.answer == nil || !slices.Contains(m.eras, rev.modern):
 		return false

@@ -10,6 +10,15 @@ type strict struct {
 	at   int
 }
 
+// outline is where the parts of a message stand, as strict has seen them.
+type outline struct{ message, params contents }
+
+// contents are the members of one object, in their order.
+type contents struct {
+	n  int
+	at [quickNames]struct{ name, value place }
+}
+
 const (
 	// quickDepth and quickNames bound what strict keeps: nesting, and the members
 	// of an object, of which each name is compared with those before.
@@ -17,11 +26,16 @@ const (
 	quickNames = 12
 )
 
-// surelyValid reports whether body is one JSON value without a doubt.
-func surelyValid(body []byte) bool {
+// surelyValid reports whether body is one JSON value without a doubt. If that is
+// an object, its outline is then in o.
+func surelyValid(body []byte, o *outline) bool {
 	s := strict{text: body}
 	s.space()
-	if !s.value(quickDepth) {
+	if s.at < len(body) && body[s.at] == '{' {
+		if !s.object(quickDepth-1, &o.message, &o.params) {
+			return false
+		}
+	} else if !s.value(quickDepth) {
 		return false
 	}
 	s.space()
@@ -56,7 +70,8 @@ func (s *strict) value(depth int) bool {
 	}
 	switch c := s.text[s.at]; c {
 	case '{':
-		return s.object(depth - 1)
+		var unused contents
+		return s.object(depth-1, &unused, nil)
 	case '[':
 		return s.array(depth - 1)
 	case '"':
@@ -73,31 +88,51 @@ func (s *strict) value(depth int) bool {
 	}
 }
 
-// object takes an object whose names are plain and all different.
-func (s *strict) object(depth int) bool {
-	var names [quickNames][2]int32
+// object takes an object whose names are plain and all different. What is in it is
+// noted in c, and what is in its member params, if that is an object, in params.
+func (s *strict) object(depth int, c, params *contents) bool {
 	s.take('{')
-	for n := 0; !s.take('}'); n++ {
-		if n > 0 && !s.take(',') || n == quickNames || s.at == len(s.text) || s.text[s.at] != '"' {
+	for c.n = 0; !s.take('}'); c.n++ {
+		if c.n > 0 && !s.take(',') || c.n == quickNames {
+			return false
+		}
+		name, ok := s.newName(c)
+		if !ok || !s.take(':') || s.at == len(s.text) || depth == 0 {
 			return false
 		}
 		start := s.at
-		if escaped, ok := s.quoted(); escaped || !ok {
+		if params != nil && s.text[start] == '{' && string(s.text[name.begin:name.end]) == `"params"` {
+			ok = s.object(depth-1, params, nil)
+		} else {
+			ok = s.value(depth)
+		}
+		if !ok {
 			return false
 		}
-		name := s.text[start:s.at]
-		for _, other := range names[:n] {
-			if string(s.text[other[0]:other[1]]) == string(name) {
-				return false
-			}
-		}
-		names[n] = [2]int32{int32(start), int32(s.at)} //nolint:gosec // a body has at most 4 MiB
-		if !s.take(':') || !s.value(depth) {
-			return false
-		}
+		c.at[c.n].name, c.at[c.n].value = name, s.since(start)
 	}
 	return true
 }
+
+// newName takes a name without escapes that is not in c.
+func (s *strict) newName(c *contents) (place, bool) {
+	start := s.at
+	if start == len(s.text) || s.text[start] != '"' {
+		return place{}, false
+	}
+	if escaped, ok := s.quoted(); escaped || !ok {
+		return place{}, false
+	}
+	for i := range c.n {
+		if other := c.at[i].name; string(s.text[other.begin:other.end]) == string(s.text[start:s.at]) {
+			return place{}, false
+		}
+	}
+	return s.since(start), true
+}
+
+// since is what was taken since start. A body has at most 4 MiB.
+func (s *strict) since(start int) place { return place{uint32(start), uint32(s.at)} }
 
 func (s *strict) array(depth int) bool {
 	s.take('[')

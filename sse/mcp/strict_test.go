@@ -8,16 +8,43 @@ import (
 )
 
 // FuzzStrict: whatever is taken at a glance is taken by the library too, and not
-// nested too deeply.
+// nested too deeply, and its outline says where its members are.
 func FuzzStrict(f *testing.F) {
 	for text := range sureTexts {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if surelyValid(body) && (tooDeep(body) || !jsontext.Value(body).IsValid()) {
+		o := new(outline)
+		if !surelyValid(body, o) {
+			return
+		}
+		if tooDeep(body) || !jsontext.Value(body).IsValid() {
 			t.Errorf("%q is taken", body)
 		}
+		if jsontext.Value(body).Kind() != '{' {
+			return
+		}
+		whole := sameMembers(t, body, body, &o.message, envelope)
+		if params := whole.get("params"); params.Kind() == '{' {
+			sameMembers(t, params, body, &o.params, methods["tools/call"].params)
+		}
 	})
+}
+
+// sameMembers holds the outline of an object in body to its reading.
+func sameMembers(t *testing.T, object, body jsontext.Value, c *contents, known []string) members {
+	t.Helper()
+	read, problem := readObject(object, true, known...)
+	outlined, outlinedProblem := c.read(body, true, known...)
+	if (problem == nil) != (outlinedProblem == nil) {
+		t.Fatalf("%q: %v, by its outline %v", body, problem, outlinedProblem)
+	}
+	for _, name := range known {
+		if a, b := read.get(name), outlined.get(name); string(a) != string(b) || (a == nil) != (b == nil) {
+			t.Errorf("%q: %s is %q, by its outline %q", body, name, a, b)
+		}
+	}
+	return read
 }
 
 // sureTexts are taken at a glance, or not.
@@ -42,7 +69,7 @@ var sureTexts = map[string]bool{
 // TestStrict: the usual is taken at a glance, all else is left to the library.
 func TestStrict(t *testing.T) {
 	for text, want := range sureTexts {
-		if got := surelyValid([]byte(text)); got != want {
+		if got := surelyValid([]byte(text), new(outline)); got != want {
 			t.Errorf("%q: got %v", text, got)
 		}
 	}
