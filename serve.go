@@ -119,6 +119,7 @@ func serve(c config, h *house, log *slog.Logger) error {
 	}
 	go func() { failed <- admin.Serve(adminListener) }()
 	log.Info("serving", "event", "start", "version", h.Version, "url", c.Site.URL()+"/", "listen", c.Listen, "admin", c.AdminAddr, "key_ring", h.Fingerprint)
+	releaseCode(log)
 
 	select {
 	case err := <-failed:
