@@ -141,8 +141,13 @@ func seal[T interface{ String() string }](tb testing.TB, sealed func(T) (string,
 	return s
 }
 
-// post sends one request of a benchmark's loop and checks the status.
+// post sends one request of a benchmark's loop, which must be answered 200.
 func (s *server) post(b testing.TB, path, contentType, bearer, body string, header ...string) {
+	s.send(b, fasthttp.StatusOK, path, contentType, bearer, body, header...)
+}
+
+// send sends one request and checks the status.
+func (s *server) send(b testing.TB, status int, path, contentType, bearer, body string, header ...string) {
 	req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 	defer fasthttp.ReleaseRequest(req)
 	defer fasthttp.ReleaseResponse(resp)
@@ -159,7 +164,7 @@ func (s *server) post(b testing.TB, path, contentType, bearer, body string, head
 	if err := s.client.Do(req, resp); err != nil {
 		b.Fatal(err)
 	}
-	if resp.StatusCode() != fasthttp.StatusOK {
+	if resp.StatusCode() != status {
 		b.Fatalf("status %d: %s", resp.StatusCode(), resp.Body())
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/valyala/fasthttp"
 
 	"mcp-oauth-server/tools"
@@ -13,11 +14,15 @@ import (
 const retryAfter = 5
 
 // problem answers an error of HTTP or OAuth: everything before the protocol.
+// Whoever floods the server with garbage gets this, so it costs little.
 func (v *visit) problem(status int, code, description string) {
-	v.json(status, struct {
-		Code        string `json:"error"`
-		Description string `json:"error_description"`
-	}{code, description})
+	body := append(append(append(v.room[:0], `{"error":"`...), code...), `","error_description":`...)
+	body, err := jsontext.AppendQuote(body, description)
+	if err != nil {
+		panic(err) // our own words
+	}
+	v.http.SetStatusCode(status)
+	v.send(append(body, '}'))
 }
 
 // rpcError answers an error of the protocol. The id is left out: the message
@@ -75,6 +80,7 @@ func (v *visit) json(status int, body any) {
 }
 
 var (
+	authenticate                = []byte("Www-Authenticate") // as fasthttp spells it
 	cacheControl, noStore       = []byte(fasthttp.HeaderCacheControl), []byte("no-store")
 	contentTypeOptions, noSniff = []byte(fasthttp.HeaderXContentTypeOptions), []byte("nosniff")
 )

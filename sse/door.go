@@ -20,9 +20,15 @@ const scope = "mcp:tools"
 
 // door is the entrance to one path.
 type door struct {
-	path    string   // of the protected resource, for the challenge
-	methods []string // that reach the bearer check
-	allow   string   // that are of use to those who pass it, as in the Allow header
+	path     string   // of the protected resource
+	metadata string   // path of its document, for the challenge
+	methods  []string // that reach the bearer check
+	allow    string   // that are of use to those who pass it, as in the Allow header
+}
+
+// newDoor is the entrance to a protected resource, /sse or /mcp.
+func newDoor(path, allow string, methods ...string) door {
+	return door{path, "/.well-known/oauth-protected-resource" + path, methods, allow}
 }
 
 // visit is one request that has passed the door. It ends with the handler: what
@@ -113,8 +119,8 @@ func (e *Endpoint) enter(d door, v *visit) bool {
 		v.principal, refusal = e.Bearer.Check(v.headers.authorization[:v.headers.authorizations])
 	}
 	if refusal != nil {
-		challenge := refusal.Challenge(base+"/.well-known/oauth-protected-resource"+d.path, scope)
-		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, challenge)
+		challenge := refusal.AppendChallenge(v.room[:0], base, d.metadata, scope)
+		ctx.Response.Header.SetCanonical(authenticate, challenge)
 		v.problem(refusal.Status, cmp.Or(refusal.Code, "unauthorized"), refusal.Description)
 		return false
 	}

@@ -70,7 +70,7 @@ type Endpoint struct {
 func (e *Endpoint) Serve(path string) fasthttp.RequestHandler {
 	// Whoever has no token gets the challenge on GET too, also when there is no
 	// GET for those who have one: clients probe with it.
-	d := door{path: path, methods: []string{"GET", "POST"}, allow: "POST, OPTIONS"}
+	d := newDoor(path, "POST, OPTIONS", "GET", "POST")
 	if e.Legacy {
 		d.allow = "GET, POST, OPTIONS"
 	}
@@ -89,7 +89,7 @@ func (e *Endpoint) Message(ctx *fasthttp.RequestCtx) {
 	if string(ctx.QueryArgs().Peek(resourceParameter)) == "mcp" {
 		path = "/mcp"
 	}
-	e.guard(door{path: path, methods: []string{"POST"}, allow: "POST, OPTIONS"}, e.message)(ctx)
+	e.guard(newDoor(path, "POST, OPTIONS", "POST"), e.message)(ctx)
 }
 
 // resourceParameter stands in the message URL of streams that were opened at

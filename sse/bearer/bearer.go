@@ -164,14 +164,19 @@ func credentials(headers [][]byte) ([]byte, *Refusal) {
 	return token, nil
 }
 
-// isToken68 checks the alphabet of RFC 9110 §11.2.
+// token68 is the alphabet of RFC 9110 §11.2, but for the padding.
+var token68 = func() (in [256]bool) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/") {
+		in[c] = true
+	}
+	return in
+}()
+
+// isToken68 checks the alphabet.
 func isToken68(b []byte) bool {
 	body := bytes.TrimRight(b, "=")
 	for _, c := range body {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		case c == '-', c == '.', c == '_', c == '~', c == '+', c == '/':
-		default:
+		if !token68[c] {
 			return false
 		}
 	}

@@ -254,13 +254,13 @@ func TestConcurrentChecks(t *testing.T) {
 
 func TestChallenge(t *testing.T) {
 	o := newOffice(t)
-	const metadata = "https://mcp.example.com/.well-known/oauth-protected-resource/sse"
+	const metadata = "/.well-known/oauth-protected-resource/sse"
 	_, bare := o.Check(nil)
-	if got := bare.Challenge(metadata, "mcp:tools"); got != `Bearer resource_metadata="`+metadata+`", scope="mcp:tools"` {
+	if got := string(bare.AppendChallenge(nil, issuer, metadata, "mcp:tools")); got != `Bearer resource_metadata="`+issuer+metadata+`", scope="mcp:tools"` {
 		t.Error(got)
 	}
 	_, bad := o.Check(header("Bearer rubbish"))
-	if got := bad.Challenge(metadata, "mcp:tools"); !strings.Contains(got, `, error="invalid_token", error_description="the access token`) {
+	if got := string(bad.AppendChallenge(nil, issuer, metadata, "mcp:tools")); !strings.Contains(got, `, error="invalid_token", error_description="the access token`) {
 		t.Error(got)
 	}
 	for _, r := range []*bearer.Refusal{bare, bad, bearer.InQuery()} {

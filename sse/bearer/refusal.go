@@ -1,7 +1,5 @@
 package bearer
 
-import "strings"
-
 // The statuses of a Refusal.
 const (
 	BadRequest   = 400
@@ -37,14 +35,15 @@ func InQuery() *Refusal {
 	return malformed("an access token must not be in the URL; send it in the Authorization header, and consider this one disclosed")
 }
 
-// Challenge is the value of WWW-Authenticate (RFC 6750 §3, RFC 9728 §5.1).
-// metadata is the URL of the protected-resource document; neither argument may
-// contain a quote.
-func (r *Refusal) Challenge(metadata, scope string) string {
-	var b strings.Builder
-	b.WriteString(`Bearer resource_metadata="` + metadata + `", scope="` + scope + `"`)
+// AppendChallenge appends the value of WWW-Authenticate (RFC 6750 §3, RFC 9728
+// §5.1). The URL of the protected-resource document is base and path; none of the
+// arguments may contain a quote.
+func (r *Refusal) AppendChallenge(dst []byte, base, path, scope string) []byte {
+	dst = append(append(append(dst, `Bearer resource_metadata="`...), base...), path...)
+	dst = append(append(append(dst, `", scope="`...), scope...), '"')
 	if r.Code != "" {
-		b.WriteString(`, error="` + r.Code + `", error_description="` + r.Description + `"`)
+		dst = append(append(append(dst, `, error="`...), r.Code...), '"')
+		dst = append(append(append(dst, `, error_description="`...), r.Description...), '"')
 	}
-	return b.String()
+	return dst
 }
