@@ -53,7 +53,7 @@ type settings struct {
 
 	DevOIDCAddr string `name:"dev-oidc-addr" env:"DEV_OIDC_ADDR" default:"127.0.0.1:9480" help:"Listen address of the development identity provider."`
 	RedisURL    string `env:"REDIS_URL" help:"Redis that all replicas share: redis://, rediss:// or unix://. A code then works once over all of them, and their clients need no sticky load balancer."`
-	AdminAddr   string `env:"ADMIN_ADDR" default:"127.0.0.1:9464" help:"Second listener for probes and profiles."`
+	AdminAddr   string `env:"ADMIN_ADDR" default:"127.0.0.1:9464" help:"Second listener for metrics, probes and profiles: /metrics, /healthz, /readyz, /debug/pprof/. Keep it off the network."`
 
 	CodeTTL         string `name:"code-ttl" env:"CODE_TTL" default:"60s" help:"Lifetime of an authorization code, at most 10m."`
 	AccessTokenTTL  string `name:"access-token-ttl" env:"ACCESS_TOKEN_TTL" default:"10m" help:"Lifetime of an access token, at most 24h."`

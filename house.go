@@ -20,6 +20,7 @@ import (
 	"mcp-oauth-server/router/client"
 	"mcp-oauth-server/router/discovery"
 	"mcp-oauth-server/router/grant"
+	"mcp-oauth-server/router/metrics"
 	"mcp-oauth-server/router/oauth"
 	"mcp-oauth-server/router/pages"
 	"mcp-oauth-server/router/register"
@@ -97,6 +98,7 @@ func build(c config, log *slog.Logger) (*house, error) {
 	endpoint := newEndpoint(c, vault, registry, shared.relay, log)
 	front := newFront(c, vault, provider, pageSet, keySet, shared.guard, log)
 	front.Health = health
+	front.Metrics = metrics.New(metrics.Config{Version: health.Version, OpenStreams: endpoint.OpenStreams, Draining: health.Draining})
 	front.Resource = router.Resource{
 		SSE:     endpoint.Serve("/sse"),
 		MCP:     endpoint.Serve("/mcp"),

@@ -1,6 +1,7 @@
 // Package router is the front of the house: the one table of routes, the chain
 // every request passes before it reaches a room, and the health and admin
-// handlers. It makes no protocol decision; the rooms below it do.
+// handlers. It counts each request where the table puts its handler, under a route
+// that is known there. It makes no protocol decision; the rooms below it do.
 //
 //	GET  /                                            landing page
 //	GET  /.well-known/oauth-authorization-server[…]   discovery

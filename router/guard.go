@@ -5,6 +5,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"mcp-oauth-server/router/metrics"
 	"mcp-oauth-server/router/oauth"
 )
 
@@ -17,22 +18,31 @@ import (
 //     port, which no client sends;
 //   - in loopback mode a foreign Host, which is a web page reaching for this
 //     machine by DNS rebinding.
-func guardRequest(site oauth.Site, next fasthttp.RequestHandler) fasthttp.RequestHandler {
+func (h *House) guardRequest(next fasthttp.RequestHandler) fasthttp.RequestHandler {
+	refuseAmbiguous, refuseForeign := h.count(metrics.Other, ambiguousRequest), h.count(metrics.Other, misdirected)
 	return func(ctx *fasthttp.RequestCtx) {
 		switch {
 		case ambiguous(&ctx.Request.Header):
-			ctx.SetConnectionClose()
-			oauth.WriteError(ctx, oauth.NewError(oauth.InvalidRequest, "the request is written in a way that HTTP does not allow"))
-		case foreignHost(site, ctx):
-			oauth.WriteError(ctx, &oauth.Error{
-				Code:        oauth.InvalidRequest,
-				Description: "this server answers as localhost, 127.0.0.1 or [::1] only; set SERVER_URL to serve another name",
-				Status:      fasthttp.StatusMisdirectedRequest,
-			})
+			refuseAmbiguous(ctx)
+		case foreignHost(h.Site, ctx):
+			refuseForeign(ctx)
 		default:
 			next(ctx)
 		}
 	}
+}
+
+func ambiguousRequest(ctx *fasthttp.RequestCtx) {
+	ctx.SetConnectionClose()
+	oauth.WriteError(ctx, oauth.NewError(oauth.InvalidRequest, "the request is written in a way that HTTP does not allow"))
+}
+
+func misdirected(ctx *fasthttp.RequestCtx) {
+	oauth.WriteError(ctx, &oauth.Error{
+		Code:        oauth.InvalidRequest,
+		Description: "this server answers as localhost, 127.0.0.1 or [::1] only; set SERVER_URL to serve another name",
+		Status:      fasthttp.StatusMisdirectedRequest,
+	})
 }
 
 func foreignHost(site oauth.Site, ctx *fasthttp.RequestCtx) bool {

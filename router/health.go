@@ -1,11 +1,9 @@
 package router
 
 import (
-	"strings"
 	"sync/atomic"
 
 	"github.com/valyala/fasthttp"
-	"github.com/valyala/fasthttp/pprofhandler"
 
 	"mcp-oauth-server/router/oauth"
 )
@@ -22,6 +20,9 @@ type Health struct {
 
 // Drain makes the replica unready, so that load balancers send it no more.
 func (h *Health) Drain() { h.draining.Store(true) }
+
+// Draining says whether the replica has been told to stop.
+func (h *Health) Draining() bool { return h.draining.Load() }
 
 // Live answers GET /healthz: the process runs.
 func (h *Health) Live(ctx *fasthttp.RequestCtx) {
@@ -45,20 +46,5 @@ func (h *Health) closeWhenDraining(next fasthttp.RequestHandler) fasthttp.Reques
 		if h.draining.Load() {
 			ctx.SetConnectionClose()
 		}
-	}
-}
-
-// admin answers the second listener: probes and profiles. It must not be
-// reachable from outside.
-func (h *Health) admin(ctx *fasthttp.RequestCtx) {
-	switch path := string(ctx.Path()); {
-	case path == "/healthz":
-		h.Live(ctx)
-	case path == "/readyz":
-		h.Ready(ctx)
-	case strings.HasPrefix(path, "/debug/pprof/"):
-		pprofhandler.PprofHandler(ctx)
-	default:
-		notFound(ctx)
 	}
 }

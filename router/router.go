@@ -10,6 +10,7 @@ import (
 	"mcp-oauth-server/router/authorize"
 	"mcp-oauth-server/router/discovery"
 	"mcp-oauth-server/router/grant"
+	"mcp-oauth-server/router/metrics"
 	"mcp-oauth-server/router/oauth"
 	"mcp-oauth-server/router/register"
 )
@@ -24,6 +25,7 @@ type House struct {
 	Grant     grant.Room
 	Resource  Resource
 	Health    *Health
+	Metrics   *metrics.Metrics
 	Remote    Remote
 	Log       *slog.Logger
 }
@@ -39,16 +41,11 @@ type Resource struct {
 // Handler returns the server's handler: the chain around the route table.
 func (h *House) Handler() fasthttp.RequestHandler {
 	handler := h.routes()
-	handler = guardRequest(h.Site, handler)
+	handler = h.guardRequest(handler)
 	handler = secureHeaders(h.Site, handler)
 	handler = h.Health.closeWhenDraining(handler)
 	handler = h.recordRequests(handler)
 	return recoverPanics(h.Log, handler)
-}
-
-// AdminHandler returns the handler of the second listener.
-func (h *House) AdminHandler() fasthttp.RequestHandler {
-	return recoverPanics(h.Log, h.Health.admin)
 }
 
 func (h *House) routes() fasthttp.RequestHandler {
@@ -56,47 +53,66 @@ func (h *House) routes() fasthttp.RequestHandler {
 	r.RedirectTrailingSlash = false
 	r.RedirectFixedPath = false
 	r.HandleOPTIONS = false
-	r.NotFound = notFound
-	r.MethodNotAllowed = methodNotAllowed
+	r.NotFound = h.count(metrics.Other, notFound)
+	r.MethodNotAllowed = h.count(metrics.Other, methodNotAllowed)
 
-	read(r, "/", h.Landing)
+	h.read(r, "/", metrics.Landing, h.Landing)
 
 	const wellKnown = "/.well-known/"
 	for _, suffix := range []string{"", "/sse", "/mcp"} {
-		document(r, wellKnown+"oauth-authorization-server"+suffix, h.Discovery.AuthorizationServer)
+		h.document(r, wellKnown+"oauth-authorization-server"+suffix, metrics.Metadata, h.Discovery.AuthorizationServer)
 	}
 	for suffix, path := range map[string]string{"": "/sse", "/sse": "/sse", "/mcp": "/mcp"} {
-		document(r, wellKnown+"oauth-protected-resource"+suffix, h.Discovery.ProtectedResource(path))
+		h.document(r, wellKnown+"oauth-protected-resource"+suffix, metrics.Metadata, h.Discovery.ProtectedResource(path))
 	}
-	document(r, "/jwks.json", h.Discovery.JWKS)
-	r.POST("/register", public(h.Register.Register))
-	r.OPTIONS("/register", preflight(fasthttp.MethodPost))
-	r.POST("/token", public(h.Grant.Token))
-	r.OPTIONS("/token", preflight(fasthttp.MethodPost))
+	h.document(r, "/jwks.json", metrics.JWKS, h.Discovery.JWKS)
+	r.POST("/register", h.count(metrics.Register, public(h.Register.Register)))
+	r.OPTIONS("/register", h.preflight(fasthttp.MethodPost))
+	r.POST("/token", h.count(metrics.Token, public(h.Grant.Token)))
+	r.OPTIONS("/token", h.preflight(fasthttp.MethodPost))
 
-	r.GET("/authorize", h.Authorize.Authorize)
-	r.POST("/consent", h.Authorize.Consent)
-	r.GET("/callback", h.Authorize.Callback)
-	r.POST("/callback", h.Authorize.CallbackForm)
+	r.GET("/authorize", h.count(metrics.Authorize, h.Authorize.Authorize))
+	r.POST("/consent", h.count(metrics.Consent, h.Authorize.Consent))
+	r.GET("/callback", h.count(metrics.Callback, h.Authorize.Callback))
+	r.POST("/callback", h.count(metrics.Callback, h.Authorize.CallbackForm))
 
-	r.ANY("/sse", h.Resource.SSE)
-	r.ANY("/mcp", h.Resource.MCP)
-	r.ANY("/sse/message", h.Resource.Message)
+	sse, mcp := h.resource(h.Resource.SSE), h.resource(h.Resource.MCP)
+	r.ANY("/sse", sse)
+	r.ANY("/mcp", mcp)
+	r.ANY("/sse/message", h.count(metrics.Message, h.Resource.Message))
 
-	read(r, "/healthz", h.Health.Live)
-	read(r, "/readyz", h.Health.Ready)
-	return h.resourceFirst(ignoreResourceSlash(r.Handler))
+	h.read(r, "/healthz", metrics.Health, h.Health.Live)
+	h.read(r, "/readyz", metrics.Health, h.Health.Ready)
+	return resourceFirst(sse, mcp, ignoreResourceSlash(r.Handler))
+}
+
+// resource counts the calls of the MCP endpoint apart from its streams.
+func (h *House) resource(endpoint fasthttp.RequestHandler) fasthttp.RequestHandler {
+	call, stream := h.count(metrics.MCP, endpoint), h.count(metrics.Stream, endpoint)
+	preflight, other := h.count(metrics.Preflight, endpoint), h.count(metrics.Other, endpoint)
+	return func(ctx *fasthttp.RequestCtx) {
+		switch {
+		case ctx.IsPost():
+			call(ctx)
+		case ctx.IsGet():
+			stream(ctx)
+		case ctx.IsOptions():
+			preflight(ctx)
+		default:
+			other(ctx)
+		}
+	}
 }
 
 // resourceFirst spares the tool calls, of which there are the most, the search
 // for their route: the table looks for a method's own route before one of any.
-func (h *House) resourceFirst(next fasthttp.RequestHandler) fasthttp.RequestHandler {
+func resourceFirst(sse, mcp, next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		switch string(ctx.URI().PathOriginal()) {
 		case "/sse":
-			h.Resource.SSE(ctx)
+			sse(ctx)
 		case "/mcp":
-			h.Resource.MCP(ctx)
+			mcp(ctx)
 		default:
 			next(ctx)
 		}
@@ -116,15 +132,16 @@ func ignoreResourceSlash(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 }
 
 // read routes GET, and HEAD as its shadow.
-func read(r *router.Router, path string, handler fasthttp.RequestHandler) {
+func (h *House) read(r *router.Router, path string, route metrics.Route, handler fasthttp.RequestHandler) {
+	handler = h.count(route, handler)
 	r.GET(path, handler)
 	r.HEAD(path, handler)
 }
 
 // document routes a public document.
-func document(r *router.Router, path string, handler fasthttp.RequestHandler) {
-	read(r, path, public(handler))
-	r.OPTIONS(path, preflight(fasthttp.MethodGet))
+func (h *House) document(r *router.Router, path string, route metrics.Route, handler fasthttp.RequestHandler) {
+	h.read(r, path, route, public(handler))
+	r.OPTIONS(path, h.preflight(fasthttp.MethodGet))
 }
 
 // public lets any web page call a handler: it uses no cookie, so CORS is open
@@ -137,13 +154,13 @@ func public(handler fasthttp.RequestHandler) fasthttp.RequestHandler {
 }
 
 // preflight answers a browser that asks before it calls a public handler.
-func preflight(method string) fasthttp.RequestHandler {
-	return public(func(ctx *fasthttp.RequestCtx) {
+func (h *House) preflight(method string) fasthttp.RequestHandler {
+	return h.count(metrics.Preflight, public(func(ctx *fasthttp.RequestCtx) {
 		ctx.Response.Header.Set(fasthttp.HeaderAccessControlAllowMethods, method)
 		ctx.Response.Header.Set(fasthttp.HeaderAccessControlAllowHeaders, "Authorization, Content-Type, Accept, MCP-Protocol-Version")
 		ctx.Response.Header.Set(fasthttp.HeaderAccessControlMaxAge, "600")
 		ctx.SetStatusCode(fasthttp.StatusNoContent)
-	})
+	}))
 }
 
 func allowAnyOrigin(ctx *fasthttp.RequestCtx) {

@@ -18,7 +18,7 @@ var plan = map[string][]string{
 
 	"router": {
 		"router/authorize", "router/discovery", "router/grant", "router/register",
-		"router/oauth", "router/pages",
+		"router/metrics", "router/oauth", "router/pages",
 	},
 	"router/discovery": {"router/oauth"},
 	"router/register":  {"crypto/artifact", "router/client", "router/oauth"},
@@ -27,6 +27,7 @@ var plan = map[string][]string{
 
 	"router/oauth":                 {},
 	"router/client":                {"crypto/artifact", "router/oauth"},
+	"router/metrics":               {},
 	"router/pages":                 {"router/oauth"},
 	"router/upstream":              {},
 	"router/upstream/devidp":       {},
@@ -52,6 +53,7 @@ var fences = map[string][]string{
 	"github.com/go-jose/go-jose":      {"router/upstream", "router/upstream/devidp", "router/upstream/upstreamtest"},
 	"github.com/zitadel/oidc":         {"router/upstream/devidp"},
 	"github.com/fasthttp/router":      {"router"},
+	"github.com/prometheus":           {"router/metrics"},
 	"github.com/redis/go-redis":       {".", "crypto/replay/redisguard", "crypto/replay/redisguard/redistest", "sse/relay"},
 	"github.com/alecthomas/kong":      {"."},
 	"github.com/joho/godotenv":        {"."},
@@ -152,6 +154,9 @@ func TestImportRules(t *testing.T) {
 		{"fasthttp in mcp", "sse/mcp/x.go", in("github.com/valyala/fasthttp/fasthttputil"), "fenced"},
 		{"net/http in a tool", "tools/sum/x.go", in("net/http"), "fenced"},
 		{"fasthttp/router in a room", "router/grant/x.go", in("github.com/fasthttp/router"), "fenced"},
+		{"prometheus in the router", "router/x.go", in("github.com/prometheus/client_golang/prometheus"), "fenced to router/metrics"},
+		{"metrics know no room", "router/metrics/x.go", in(module + "/router/grant"), "the plan does not allow"},
+		{"nor HTTP", "router/metrics/x.go", in("github.com/valyala/fasthttp"), "fenced"},
 		{"weak randomness in the vault", "crypto/artifact/x.go", in("math/rand/v2"), "fenced"},
 		{"slog is not log", "router/x.go", in("log/slog"), ""},
 		{"bench may", "bench/e2e/x.go", in("net/http"), ""},
