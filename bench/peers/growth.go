@@ -49,15 +49,25 @@ var (
 	tokenLoad = load{"POST /token", oursToken, "/token", tokenRequests, true, `"access_token"`}
 )
 
+// The floors are the same requests with next to nothing behind them: what becomes
+// of their cost is the machine's doing.
+var (
+	callFloor  = load{nameStatic, goPeer("static"), "/mcp", callRequests, false, "hello"}
+	tokenFloor = load{nameRaw, rawToken, "/token", tokenRequests, true, `"access_token"`}
+)
+
 // steady is what one window gave.
 type steady struct {
 	outcome
 	used time.Duration
 }
 
+// micros is the processor time of a request.
+func (s steady) micros() float64 { return s.used.Seconds() * 1e6 / float64(max(s.done, 1)) }
+
 func (s steady) cells() []string {
 	return []string{
-		number(s.perSecond()), number(s.used.Seconds() * 1e6 / float64(max(s.done, 1))),
+		number(s.perSecond()), number(s.micros()),
 		number(s.quantile(0.50)), number(s.quantile(0.99)),
 	}
 }
@@ -111,24 +121,41 @@ func (s steady) perSecondOr(guess float64) float64 {
 }
 
 func (l *lab) growConns() (section, error) {
-	s := section{title: "More connections", header: append([]string{"request", "connections"}, steadyHeader...)}
-	for _, d := range []load{callLoad, tokenLoad} {
-		err := l.with(d, func(t *target) error {
-			for _, n := range growingConns {
-				got, err := l.once(d, t, n, callTokens, t.cpu)
-				if err != nil {
-					return fmt.Errorf("%s, %d connections: %w", d.name, n, err)
-				}
-				s.rows = append(s.rows, append([]string{d.name, thousands(n)}, got.cells()...))
-				l.progress("%s, %d connections: %.0f/s", d.name, n, got.perSecond())
-			}
-			return nil
-		})
-		if err != nil {
-			return s, err
+	s := section{
+		title:  "More connections",
+		note:   "Beside each figure that of its floor, measured in the next window: " + nameStatic + " for calls, " + nameRaw + " for tokens.",
+		header: append(append([]string{"request", "connections"}, steadyHeader...), "floor, CPU us/req", "x floor"),
+	}
+	for _, pair := range [][2]load{{callLoad, callFloor}, {tokenLoad, tokenFloor}} {
+		if err := l.growConnsOf(pair[0], pair[1], &s); err != nil {
+			return s, fmt.Errorf("%s: %w", pair[0].name, err)
 		}
 	}
 	return s, nil
+}
+
+func (l *lab) growConnsOf(d, floor load, s *section) error {
+	return l.with(d, func(t *target) error {
+		f, err := floor.start(l)
+		if err != nil {
+			return err
+		}
+		f.path = floor.path
+		for _, n := range growingConns {
+			got, err := l.once(d, t, n, callTokens, t.cpu)
+			if err != nil {
+				return fmt.Errorf("%d connections: %w", n, err)
+			}
+			least, err := l.once(floor, f, n, callTokens, f.cpu)
+			if err != nil {
+				return fmt.Errorf("%s, %d connections: %w", floor.name, n, err)
+			}
+			s.rows = append(s.rows, slices.Concat([]string{d.name, thousands(n)}, got.cells(),
+				[]string{number(least.micros()), number(got.micros() / least.micros())}))
+			l.progress("%s, %d connections: %.0f/s, %.2f x floor", d.name, n, got.perSecond(), got.micros()/least.micros())
+		}
+		return nil
+	})
 }
 
 // with runs a server for a while.
