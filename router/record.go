@@ -14,15 +14,18 @@ import (
 )
 
 // recordRequests logs each request: refused ones at info, the others at debug.
-// The query is left out, because codes and states travel in it.
+// The query is left out, because codes and states travel in it. The level is that
+// of the start: to ask the log in every request costs more than to count it.
 func (h *House) recordRequests(next fasthttp.RequestHandler) fasthttp.RequestHandler {
+	all := h.Log.Enabled(context.Background(), slog.LevelDebug)
+	refused := h.Log.Enabled(context.Background(), slog.LevelInfo)
 	return func(ctx *fasthttp.RequestCtx) {
 		next(ctx)
 		level := slog.LevelDebug
-		if ctx.Response.StatusCode() >= fasthttp.StatusBadRequest {
+		switch {
+		case refused && ctx.Response.StatusCode() >= fasthttp.StatusBadRequest:
 			level = slog.LevelInfo
-		}
-		if !h.Log.Enabled(context.Background(), level) {
+		case !all:
 			return
 		}
 		h.Log.LogAttrs(context.Background(), level, "request",

@@ -80,9 +80,8 @@ func (v *visit) json(status int, body any) {
 }
 
 var (
-	authenticate                = []byte("Www-Authenticate") // as fasthttp spells it
-	cacheControl, noStore       = []byte(fasthttp.HeaderCacheControl), []byte("no-store")
-	contentTypeOptions, noSniff = []byte(fasthttp.HeaderXContentTypeOptions), []byte("nosniff")
+	authenticate          = []byte("Www-Authenticate") // as fasthttp spells it
+	cacheControl, noStore = []byte(fasthttp.HeaderCacheControl), []byte("no-store")
 )
 
 // send sets the body of an answer. Answers are about one user and must not be
@@ -92,8 +91,8 @@ func (v *visit) send(body []byte) {
 	h := &v.http.Response.Header
 	h.SetContentType("application/json")
 	h.SetCanonical(cacheControl, noStore)
-	h.SetCanonical(contentTypeOptions, noSniff)
 	if len(body) <= roomSize {
+		v.used = len(body)
 		v.http.Response.SetBody(body)
 	} else {
 		v.http.Response.SetBodyRaw(body)

@@ -43,7 +43,9 @@ type visit struct {
 	principal bearer.Principal
 	scope     string // of a POST: see call
 	call      *call  // that serves a POST; nil if it needs none
+	used      int    // bytes of room
 	room      []byte // for a short answer, until it is sent
+	body      []byte // a copy of the request's, if that may be used again
 }
 
 // roomSize is what most answers need, in bytes.
@@ -54,8 +56,9 @@ var visits = sync.Pool{New: func() any { return &visit{room: make([]byte, roomSi
 
 // leave wipes a visit and hands it back.
 func (v *visit) leave() {
-	clear(v.room)
-	*v = visit{room: v.room}
+	clear(v.room[:v.used])
+	clear(v.body)
+	*v = visit{room: v.room, body: v.body}
 	visits.Put(v)
 }
 
@@ -67,7 +70,9 @@ var process = artifact.NewID()[:8]
 func (e *Endpoint) guard(d door, next func(*visit)) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		v := visits.Get().(*visit)
-		*v = visit{endpoint: e, http: ctx, headers: readHeaders(&ctx.Request.Header), path: d.path, id: tools.RequestID{Process: process, Number: ctx.ID()}, room: v.room}
+		v.endpoint, v.http, v.path = e, ctx, d.path
+		v.id = tools.RequestID{Process: process, Number: ctx.ID()}
+		readHeaders(&ctx.Request.Header, &v.headers)
 		defer v.leave()
 		defer func() {
 			if p := recover(); p != nil {
@@ -119,7 +124,7 @@ func (e *Endpoint) enter(d door, v *visit) bool {
 		v.principal, refusal = e.Bearer.Check(v.headers.authorization[:v.headers.authorizations])
 	}
 	if refusal != nil {
-		challenge := refusal.AppendChallenge(v.room[:0], base, d.metadata, scope)
+		challenge := refusal.AppendChallenge(v.room[:0], base, d.metadata, scope) // nothing secret
 		ctx.Response.Header.SetCanonical(authenticate, challenge)
 		v.problem(refusal.Status, cmp.Or(refusal.Code, "unauthorized"), refusal.Description)
 		return false

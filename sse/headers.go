@@ -48,13 +48,13 @@ var trailing = []string{fasthttp.HeaderOrigin, fasthttp.HeaderContentEncoding, s
 const versionHeader = "Mcp-Protocol-Version" // as fasthttp spells it
 
 // readHeaders finds all of them in one pass: each look-up of its own is one.
-func readHeaders(h *fasthttp.RequestHeader) (all headers) {
+func readHeaders(h *fasthttp.RequestHeader, all *headers) {
 	for name, line := range h.All() {
 		all.add(name, line)
 	}
 	if all.hasTrailer {
 		// What is announced as a trailer is not among the others, wherever it stood.
-		all = headers{}
+		*all = headers{}
 		for _, name := range trailing {
 			for _, line := range h.PeekAll(name) {
 				all.add([]byte(name), line)
@@ -62,7 +62,6 @@ func readHeaders(h *fasthttp.RequestHeader) (all headers) {
 		}
 		all.mirrorsParams = true // maybe
 	}
-	return all
 }
 
 func (all *headers) add(name, line []byte) {

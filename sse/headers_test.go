@@ -31,7 +31,8 @@ func TestReadHeaders(t *testing.T) {
 			if err := r.Read(bufio.NewReader(strings.NewReader(raw))); err != nil {
 				t.Fatal(err)
 			}
-			got := readHeaders(&r.Header)
+			var got headers
+			readHeaders(&r.Header, &got)
 			for name, f := range map[string]field{
 				"Origin": got.origin, "Content-Encoding": got.encoding, "Mcp-Session-Id": got.session,
 				"MCP-Protocol-Version": got.version, "Mcp-Method": got.method, "Mcp-Name": got.name,

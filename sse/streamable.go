@@ -1,7 +1,6 @@
 package sse
 
 import (
-	"bytes"
 	"context"
 	"net"
 	"strings"
@@ -32,7 +31,11 @@ func (e *Endpoint) post(v *visit) {
 	defer v.stopRunning()
 	// Not the request's own context: fasthttp reuses it, and a tool may outlive
 	// the handler. The call's own limits end it, or the client that leaves.
-	e.answer(v, scope, e.MCP.Handle(context.Background(), r))
+	reply := e.MCP.Handle(context.Background(), r)
+	if reply.Detached && len(r.Body) <= roomSize {
+		v.body = r.Body
+	}
+	e.answer(v, scope, reply)
 }
 
 // Begin implements mcp.Peer. What is answered at once makes no call.
@@ -143,12 +146,19 @@ func isJSON(contentType string) bool {
 	return true
 }
 
+// copiedBody is a copy of the body, in memory that is the visit's no more.
+func (v *visit) copiedBody() []byte {
+	body := append(v.body[:0], v.http.PostBody()...)
+	v.body = nil
+	return body
+}
+
 // request copies a POST out of fasthttp's buffers: tools and streams outlive it.
 func (v *visit) request(t mcp.Transport) mcp.Request {
 	r := mcp.Request{
 		ID:              v.id,
 		Caller:          v.caller(),
-		Body:            bytes.Clone(v.http.PostBody()),
+		Body:            v.copiedBody(),
 		ProtocolVersion: v.version(),
 		Method:          v.headers.method.copied(),
 		Name:            v.headers.name.copied(),

@@ -99,17 +99,17 @@ func (r *Registry) Call(ctx context.Context, c Call) (Result, error) {
 	if !ok {
 		return Result{}, ErrUnknownTool
 	}
-	if t.Immediate {
-		return t.callNow(ctx, r, c)
+	if t.computes {
+		return r.Compute(t, c.Arguments, c.RequestID, c.Log)
 	}
-	return t.callApart(ctx, r, c)
+	return r.wait(ctx, t, c)
 }
 
-// callApart runs a tool that may wait.
-func (t *Tool) callApart(ctx context.Context, r *Registry, c Call) (Result, error) {
+// wait runs a tool that may take a while.
+func (r *Registry) wait(ctx context.Context, t *Tool, c Call) (Result, error) {
 	arguments := c.Arguments
 	result, err := run(ctx, r, &c, Result.size, func(tc *Context, result *Result) error {
-		err := t.perform(tc, arguments, result)
+		err := t.perform(tc, arguments, tc.maxOutput, result)
 		if result.IsError && tc.Err() != nil {
 			return tc.Err() // it only passed its context's error on
 		}
@@ -121,23 +121,25 @@ func (t *Tool) callApart(ctx context.Context, r *Registry, c Call) (Result, erro
 	return result, err
 }
 
-// callNow runs an immediate tool where it is called.
-func (t *Tool) callNow(ctx context.Context, r *Registry, c Call) (result Result, err error) {
-	from := source{c.Log, t.Name, c.RequestID}
-	tc := &Context{Context: ctx, Caller: c.Caller, Trace: c.Trace, name: t.Name, maxOutput: r.MaxOutput}
+// Compute runs a tool that only computes, where it is called. id and log are as in
+// Call, and so is the error, but for ErrUnknownTool.
+func (r *Registry) Compute(t *Tool, arguments jsontext.Value, id RequestID, log *slog.Logger) (result Result, err error) {
+	from := source{log, t.Name, id}
 	defer func() {
 		if p := recover(); p != nil {
 			result, err = Result{}, from.panicked(p)
 		}
 	}()
-	if err = t.perform(tc, c.Arguments, &result); err == nil {
+	if err = t.perform(nil, arguments, r.MaxOutput, &result); err == nil {
 		err = checkSize(result.size(), r.MaxOutput)
 	}
-	if err = from.judge(err, ctx.Err); err != nil {
+	if err = from.judge(err, neverEnds); err != nil {
 		return Result{}, err
 	}
 	return result, nil
 }
+
+func neverEnds() error { return nil }
 
 func (r Result) size() int { return len(r.Text) + len(r.Structured) + r.Contents.size() }
 

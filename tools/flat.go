@@ -22,6 +22,7 @@ type flat struct {
 }
 
 type flatField struct {
+	place    int    // in the struct
 	name     string // as JSON, in quotes
 	kind     reflect.Kind
 	omitzero bool
@@ -38,6 +39,9 @@ func flatten(typ reflect.Type) *flat {
 	f := &flat{}
 	for i := range typ.NumField() {
 		field := typ.Field(i)
+		if !field.IsExported() && !field.Anonymous && field.Tag == "" {
+			continue // the library does not see it either
+		}
 		name, option, _ := strings.Cut(field.Tag.Get("json"), ",")
 		plainName := name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == ""
 		if !field.IsExported() || field.Anonymous || !plainName || option != "" && option != "omitzero" || !slices.Contains(flatTypes, field.Type) {
@@ -47,7 +51,7 @@ func flatten(typ reflect.Type) *flat {
 		if slices.ContainsFunc(f.fields, func(other flatField) bool { return other.name == quoted }) {
 			return nil
 		}
-		f.fields = append(f.fields, flatField{quoted, field.Type.Kind(), option != ""})
+		f.fields = append(f.fields, flatField{i, quoted, field.Type.Kind(), option != ""})
 	}
 	return f
 }
@@ -125,7 +129,7 @@ func (f *flat) read(arguments jsontext.Value, in reflect.Value) bool {
 		}
 		name, _ := s.quoted()
 		i := slices.IndexFunc(f.fields, func(f flatField) bool { return f.name == string(name) })
-		if i < 0 || seen&(1<<i) != 0 || !s.take(':') || !f.fields[i].read(&s, in.Field(i)) {
+		if i < 0 || seen&(1<<i) != 0 || !s.take(':') || !f.fields[i].read(&s, in.Field(f.fields[i].place)) {
 			return false
 		}
 		seen |= 1 << i
@@ -167,7 +171,8 @@ func readNumber(s *scanner, value reflect.Value) bool {
 func (f *flat) write(text jsontext.Value, out reflect.Value) (jsontext.Value, bool) {
 	text = append(text, '{')
 	for i := range f.fields {
-		field, value := &f.fields[i], out.Field(i)
+		field := &f.fields[i]
+		value := out.Field(field.place)
 		if field.omitzero && value.IsZero() {
 			continue
 		}

@@ -53,7 +53,7 @@ func encode(out any, most int) (jsontext.Value, error) {
 func (f *flat) exceeds(out reflect.Value, most int) bool {
 	for i := range f.fields {
 		if f.fields[i].kind == reflect.String {
-			most -= out.Field(i).Len()
+			most -= out.Field(f.fields[i].place).Len()
 		}
 	}
 	return most < 0

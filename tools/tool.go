@@ -26,13 +26,6 @@ type Spec struct {
 	// Allow decides who may use the tool; for others it does not exist. Nil means
 	// everybody.
 	Allow func(Caller) bool
-	// Immediate says that the handler computes its answer and waits for nothing: no
-	// network, no file, no client, no time. It then runs on the request's own
-	// goroutine, without what ends a call whose handler overruns or whose client
-	// leaves, which costs more than a short handler does. Its Context leads to no
-	// client. A handler that waits all the same holds up its request, and nothing
-	// else.
-	Immediate bool
 	// Logs says that the tool sends log messages to the client (Context.Log);
 	// otherwise they are dropped.
 	Logs bool
@@ -69,9 +62,17 @@ type Tool struct {
 
 	input, output *jsonschema.Resolved
 	flat          *flat // the short way for arguments; nil if there is none
-	perform       func(*Context, jsontext.Value, *Result) error
+	perform       performer
+	computes      bool  // perform needs no Context
 	err           error // what New found wrong; NewRegistry reports it
 }
+
+// performer runs a handler with JSON arguments. The output may have most bytes of
+// JSON and text.
+type performer func(c *Context, arguments jsontext.Value, most int, result *Result) error
+
+// Computes reports whether the tool was built with NewFunc.
+func (t *Tool) Computes() bool { return t.computes }
 
 // New returns the tool that spec describes and handle performs. In and Out are
 // structs; their JSON schemas are derived from the json tags and the jsonschema
@@ -104,7 +105,22 @@ func New[In, Out any](spec Spec, handle func(*Context, In) (Out, error)) Tool {
 			return t
 		}
 	}
-	t.perform = performer(&t, handle)
+	t.perform = perform(&t, handle)
+	return t
+}
+
+// NewFunc is New for a tool that only computes: its output depends on its input,
+// on the clock and on chance perhaps, and it waits for nothing, be it a network, a
+// file, a lock or the client. Without a Context it could not even be told to stop.
+// So it runs on the request's own goroutine, without what ends a call whose handler
+// overruns or whose client leaves, which costs more than a short function does. One
+// that waits all the same holds up its request, and nothing else.
+func NewFunc[In, Out any](spec Spec, compute func(In) (Out, error)) Tool {
+	t := New(spec, func(_ *Context, in In) (Out, error) { return compute(in) })
+	t.computes = true
+	if t.err == nil && (t.Logs || t.Announces != 0) {
+		t.err = errors.New("it only computes, so it has no client to log or to announce to")
+	}
 	return t
 }
 
@@ -115,10 +131,10 @@ type frame[In, Out any] struct {
 	out Out
 }
 
-func performer[In, Out any](t *Tool, handle func(*Context, In) (Out, error)) func(*Context, jsontext.Value, *Result) error {
+func perform[In, Out any](t *Tool, handle func(*Context, In) (Out, error)) performer {
 	name, flat, input, form := t.Name, t.flat, t.input, formOf[Out]()
 	frames := sync.Pool{New: func() any { return new(frame[In, Out]) }}
-	return func(c *Context, arguments jsontext.Value, result *Result) (err error) {
+	return func(c *Context, arguments jsontext.Value, most int, result *Result) (err error) {
 		f := frames.Get().(*frame[In, Out])
 		if flat == nil || !flat.read(arguments, reflect.ValueOf(&f.in).Elem()) {
 			err = decode(name, input, arguments, &f.in)
@@ -127,7 +143,7 @@ func performer[In, Out any](t *Tool, handle func(*Context, In) (Out, error)) fun
 			if f.out, err = handle(c, f.in); err != nil {
 				err = failed(err, result)
 			} else {
-				err = form.render(&f.out, result, c.maxOutput)
+				err = form.render(&f.out, result, most)
 			}
 		}
 		*f = frame[In, Out]{}
@@ -148,8 +164,6 @@ func (s Spec) check() error {
 		return errors.New("title is missing: clients show it to people")
 	case s.Description == "":
 		return errors.New("description is missing: the model chooses tools by it")
-	case s.Immediate && (s.Logs || s.Announces != 0):
-		return errors.New("it is immediate, so it has no client to log or to announce to")
 	}
 	return nil
 }

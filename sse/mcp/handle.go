@@ -58,6 +58,7 @@ type exchange struct {
 	talk         talk
 	text         textResult // room for the usual result
 	lent         bool       // a handler may reach it
+	computed     bool       // by a tool that was lent nothing, and is done
 }
 
 // begin prepares for a handler that may run for a while, talk to the client and be
@@ -148,7 +149,7 @@ func (s *Server) answer(ctx context.Context, x *exchange) Reply {
 		if x.inBatch {
 			room = nil // the answers to a batch are all there at one time
 		}
-		return Reply{Outcome: OK, Body: text.response(room, x.id), Session: x.opened}
+		return Reply{Outcome: OK, Body: text.response(room, x.id), Detached: x.computed, Session: x.opened}
 	}
 	return Reply{Outcome: OK, Body: encode(response{ID: x.id, Result: result}), Session: x.opened}
 }

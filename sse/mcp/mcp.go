@@ -80,7 +80,8 @@ type Request struct {
 	ID tools.RequestID
 	// Caller is the user proven by the access token.
 	Caller tools.Caller
-	// Body is the POST body. Its size is bounded by the transport.
+	// Body is the POST body. Its size is bounded by the transport. It must stay
+	// unchanged for good, unless the Reply is Detached.
 	Body []byte
 	// ProtocolVersion, Method and Name are the headers MCP-Protocol-Version,
 	// Mcp-Method and Mcp-Name.
@@ -161,6 +162,9 @@ type Reply struct {
 	// empty if Outcome is Accepted, Cancelled or Listening. It may be a piece of
 	// Request.Room.
 	Body []byte
+	// Detached says that nothing reads Request.Body any more once the reply is sent:
+	// no handler that is overdue, and nobody else who was handed a piece of it.
+	Detached bool
 	// Session is set by a successful initialize, and by logging/setLevel when the
 	// request came with one. The transport seals it into Mcp-Session-Id, or keeps
 	// it for the legacy stream.

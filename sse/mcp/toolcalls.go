@@ -95,8 +95,8 @@ func (s *Server) callTool(ctx context.Context, x *exchange) (any, *Error) {
 	}
 	var result tools.Result
 	var err error
-	if known && tool.Immediate {
-		result, err = s.Tools.Call(ctx, x.alone(name, arguments))
+	if x.computed = known && tool.Computes(); x.computed {
+		result, err = s.Tools.Compute(tool, arguments, x.Request.ID, s.Log)
 	} else {
 		result, err = s.converse(ctx, x, name, arguments)
 	}
@@ -130,15 +130,8 @@ func (s *Server) converse(ctx context.Context, x *exchange, name string, argumen
 // call is what a handler is run with.
 func (x *exchange) call(name string, arguments jsontext.Value) tools.Call {
 	x.lent = true
-	c := x.alone(name, arguments)
-	c.Client = x
-	return c
-}
-
-// alone is call for a handler that does without the client.
-func (x *exchange) alone(name string, arguments jsontext.Value) tools.Call {
 	return tools.Call{
-		Name: name, Arguments: arguments, Caller: x.Caller, Trace: x.trace(),
+		Name: name, Arguments: arguments, Caller: x.Caller, Trace: x.trace(), Client: x,
 		RequestID: x.Request.ID, Log: x.server.Log,
 	}
 }

@@ -19,15 +19,14 @@ func (o Output) String() string { return "Echo: " + o.EchoedMessage }
 
 // Tool returns the tool "echo".
 func Tool() tools.Tool {
-	return tools.New(tools.Spec{
+	return tools.NewFunc(tools.Spec{
 		Name:        "echo",
 		Title:       "Echo",
 		Description: "Sends a message back unchanged. Use it to check the connection.",
 		Effects:     tools.Effects{ReadOnly: true, Idempotent: true, NonDestructive: true, ClosedWorld: true},
-		Immediate:   true,
 	}, echo)
 }
 
-func echo(_ *tools.Context, in Input) (Output, error) {
+func echo(in Input) (Output, error) {
 	return Output{EchoedMessage: in.Message}, nil
 }

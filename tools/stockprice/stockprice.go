@@ -49,13 +49,12 @@ const spread = 0.05
 // concurrent use.
 func Tool(now func() time.Time, roll func() float64) tools.Tool {
 	m := market{now: now, roll: roll}
-	return tools.New(tools.Spec{
+	return tools.NewFunc(tools.Spec{
 		Name:  "stock_price",
 		Title: "Stock price",
 		Description: "Returns a made-up demo price in USD, not a real quote, for one of these symbols: " +
 			strings.Join(symbols(), ", ") + ".",
-		Effects:   tools.Effects{ReadOnly: true, Idempotent: true, NonDestructive: true, ClosedWorld: true},
-		Immediate: true,
+		Effects: tools.Effects{ReadOnly: true, Idempotent: true, NonDestructive: true, ClosedWorld: true},
 	}, m.quote)
 }
 
@@ -65,7 +64,7 @@ type market struct {
 	roll func() float64
 }
 
-func (m market) quote(_ *tools.Context, in Input) (Output, error) {
+func (m market) quote(in Input) (Output, error) {
 	for _, s := range stocks {
 		if strings.EqualFold(s.symbol, strings.TrimSpace(in.Symbol)) {
 			price := s.base * (1 + spread*(2*m.roll()-1))

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"mcp-oauth-server/tools"
 )
 
 var noon = time.Date(2026, 11, 23, 13, 0, 0, 0, time.FixedZone("CET", 3600))
@@ -14,7 +12,7 @@ var noon = time.Date(2026, 11, 23, 13, 0, 0, 0, time.FixedZone("CET", 3600))
 func quote(t *testing.T, symbol string, roll float64) (Output, error) {
 	t.Helper()
 	m := market{now: func() time.Time { return noon }, roll: func() float64 { return roll }}
-	return m.quote(&tools.Context{Context: t.Context()}, Input{Symbol: symbol})
+	return m.quote(Input{Symbol: symbol})
 }
 
 // TestQuote: the price stays within 5 % of the base and has two decimals, in

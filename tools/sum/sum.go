@@ -30,16 +30,15 @@ func (o Output) String() string {
 
 // Tool returns the tool "sum".
 func Tool() tools.Tool {
-	return tools.New(tools.Spec{
+	return tools.NewFunc(tools.Spec{
 		Name:        "sum",
 		Title:       "Sum",
 		Description: "Adds two numbers.",
 		Effects:     tools.Effects{ReadOnly: true, Idempotent: true, NonDestructive: true, ClosedWorld: true},
-		Immediate:   true,
 	}, sum)
 }
 
-func sum(_ *tools.Context, in Input) (Output, error) {
+func sum(in Input) (Output, error) {
 	result := in.A + in.B
 	if math.IsInf(result, 0) { // JSON has no infinity
 		return Output{}, errors.New("the sum is too large: keep both numbers below 8e307")

@@ -17,7 +17,7 @@ func TestSum(t *testing.T) {
 		{-math.MaxFloat64, -math.MaxFloat64, 0, ""},
 	}
 	for _, tt := range tests {
-		got, err := sum(nil, Input{A: tt.a, B: tt.b})
+		got, err := sum(Input{A: tt.a, B: tt.b})
 		if (err != nil) != (tt.text == "") {
 			t.Errorf("%v + %v: got error %v", tt.a, tt.b, err)
 		}
