@@ -120,7 +120,7 @@ func (e *Endpoint) enter(d door, v *visit) bool {
 		return false
 	}
 	refusal := bearer.InQuery()
-	if !ctx.QueryArgs().Has("access_token") {
+	if len(ctx.URI().QueryString()) == 0 || !ctx.QueryArgs().Has("access_token") {
 		v.principal, refusal = e.Bearer.Check(v.headers.authorization[:v.headers.authorizations])
 	}
 	if refusal != nil {

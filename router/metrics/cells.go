@@ -19,7 +19,7 @@ var bounds = [...]time.Duration{
 // the routes of a cell do not slow each other down either.
 type tally struct {
 	codes [len(codes)]atomic.Uint64
-	took  atomic.Int64 // in nanoseconds
+	took  atomic.Int64 // in nanoseconds; in one cache line with the commonest code
 	// slow are the requests that took longer than the bound of the same place and
 	// no longer than the next one. Those faster than all bounds are the rest: they
 	// are the most, and are spared a counter of their own.
@@ -34,10 +34,11 @@ type cell [routes]tally
 // maxCells bounds the memory on big machines: 220 KiB.
 const maxCells = 64
 
-// newCells makes a power of two of cells, at least four to a processor.
+// newCells makes a power of two of cells, at least four to a processor. One that
+// is alone contends with nobody.
 func newCells() []cell {
-	n := 4
-	for n < min(4*runtime.GOMAXPROCS(0), maxCells) {
+	n := 1
+	for processors := runtime.GOMAXPROCS(0); processors > 1 && n < min(4*processors, maxCells); {
 		n *= 2
 	}
 	return make([]cell, n)

@@ -115,11 +115,19 @@ type place struct{ begin, end uint32 }
 
 // get returns the value of a known member as it was written; nil if it was absent.
 func (m *members) get(name string) jsontext.Value {
-	i := slices.Index(m.known, name)
-	if i < 0 || m.at[i].end == 0 {
+	if i := slices.Index(m.known, name); i >= 0 {
+		return m.nth(i)
+	}
+	return nil
+}
+
+// nth is get for the i-th of the known members.
+func (m *members) nth(i int) jsontext.Value {
+	at := m.at[i]
+	if at.end == 0 {
 		return nil
 	}
-	return m.object[m.at[i].begin:m.at[i].end:m.at[i].end]
+	return m.object[at.begin:at.end:at.end]
 }
 
 // readObject reads the known members, maxKnown at most, of an object that
@@ -204,8 +212,17 @@ type message struct {
 	reply  bool           // a response to a request of ours
 }
 
-// envelope is what a message consists of.
+// envelope is what a message consists of, at the places below.
 var envelope = []string{"jsonrpc", "id", "method", "params", "result", "error"}
+
+const (
+	itsVersion = iota
+	itsID
+	itsMethod
+	itsParams
+	itsResult
+	itsError
+)
 
 // parseMessage reads one message from JSON that checkJSON has passed, with its
 // outline if there is one. The id is set even when an error is returned, if it was
@@ -221,22 +238,22 @@ func parseMessage(raw jsontext.Value, o *outline) (message, *Error) {
 	if problem != nil {
 		return message{id: idOf(raw)}, problem
 	}
-	msg := message{id: m.get("id"), params: m.get("params")}
+	msg := message{id: m.nth(itsID), params: m.nth(itsParams)}
 	if msg.id != nil && !validID(msg.id) {
 		msg.id = nil
 		return msg, invalidRequest("id must be a string or an integer")
 	}
-	if !isText(m.get("jsonrpc"), "2.0") {
+	if !isText(m.nth(itsVersion), "2.0") {
 		return msg, invalidRequest(`jsonrpc must be "2.0"`)
 	}
-	if m.get("method") == nil {
+	if m.nth(itsMethod) == nil {
 		return msg.asReply(&m)
 	}
-	if m.get("result") != nil || m.get("error") != nil {
+	if m.nth(itsResult) != nil || m.nth(itsError) != nil {
 		return msg, invalidRequest("a message is a request or a response, not both")
 	}
 	var ok bool
-	if msg.method, msg.known, ok = methodOf(m.get("method")); !ok || msg.method == "" {
+	if msg.method, msg.known, ok = methodOf(m.nth(itsMethod)); !ok || msg.method == "" {
 		return msg, invalidRequest("method must be a string")
 	}
 	if msg.params != nil && msg.params.Kind() != '{' {
@@ -249,9 +266,9 @@ func parseMessage(raw jsontext.Value, o *outline) (message, *Error) {
 func (msg message) asReply(m *members) (message, *Error) {
 	msg.reply = true
 	switch {
-	case m.get("result") == nil && m.get("error") == nil:
+	case m.nth(itsResult) == nil && m.nth(itsError) == nil:
 		return msg, invalidRequest("method is missing")
-	case m.get("result") != nil && m.get("error") != nil, m.get("params") != nil, msg.id == nil && m.get("result") != nil:
+	case m.nth(itsResult) != nil && m.nth(itsError) != nil, m.nth(itsParams) != nil, msg.id == nil && m.nth(itsResult) != nil:
 		return msg, invalidRequest("not a valid response")
 	}
 	return msg, nil

@@ -148,6 +148,9 @@ func (s *strict) array(depth int) bool {
 func (s *strict) quoted() (escaped, ok bool) {
 	start, ascii := s.at, true
 	for s.at++; s.at < len(s.text); s.at++ {
+		if plainByte[s.text[s.at]] {
+			continue
+		}
 		switch c := s.text[s.at]; {
 		case c == '"':
 			s.at++
@@ -159,12 +162,21 @@ func (s *strict) quoted() (escaped, ok bool) {
 			}
 		case c < ' ':
 			return escaped, false
-		case c >= utf8.RuneSelf:
+		default:
 			ascii = false
 		}
 	}
 	return escaped, false
 }
+
+// plainByte are the characters that stand for themselves in a string: what nearly
+// all strings consist of.
+var plainByte = func() (is [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		is[c] = c != '"' && c != '\\'
+	}
+	return is
+}()
 
 func simpleEscape(c byte) bool {
 	switch c {
