@@ -27,6 +27,12 @@ const (
 	// are closed. After it the process ends whatever is left.
 	drainTime = 30 * time.Second
 
+	// readTime is for a whole request, idleTime for the next one to begin, and
+	// writeTime for a client to take an answer.
+	readTime  = 10 * time.Second
+	idleTime  = 75 * time.Second
+	writeTime = 30 * time.Second
+
 	// maxBody is for MCP messages; the other endpoints refuse much smaller ones.
 	maxBody = 4 << 20
 	// maxHeader holds a bearer, a long provider code, or a client_id and a state
@@ -101,7 +107,10 @@ func startDevelopmentProvider(c *config, log *slog.Logger) (*devidp.Server, erro
 }
 
 func serve(c config, h *house, log *slog.Logger) error {
+	limits := &patience{request: readTime, idle: idleTime, answer: writeTime}
+	defer limits.begin()()
 	public, admin := newServer(h.Handler, log), newServer(h.Admin, log)
+	limits.follow(public)
 	listeners, err := listen(c.Listen)
 	if err != nil {
 		return err
@@ -115,7 +124,7 @@ func serve(c config, h *house, log *slog.Logger) error {
 
 	failed := make(chan error, len(listeners)+1) // room for all: nobody reads during a drain
 	for _, l := range listeners {
-		go func() { failed <- public.Serve(l) }()
+		go func() { failed <- public.Serve(lazyListener{l, limits}) }()
 	}
 	go func() { failed <- admin.Serve(adminListener) }()
 	log.Info("serving", "event", "start", "version", h.Version, "url", c.Site.URL()+"/", "listen", c.Listen, "admin", c.AdminAddr, "key_ring", h.Fingerprint)
@@ -138,7 +147,7 @@ func listen(addresses []string) ([]net.Listener, error) {
 		l, err := net.Listen("tcp", address)
 		switch {
 		case err == nil:
-			open = append(open, lazyListener{l})
+			open = append(open, l)
 		case i == 0 || errors.Is(err, syscall.EADDRINUSE):
 			// A stranger on ::1 would get the requests of whoever types localhost.
 			return nil, fmt.Errorf("PORT: %w", err)
@@ -176,9 +185,9 @@ func newServer(handler fasthttp.RequestHandler, log *slog.Logger) *fasthttp.Serv
 		Handler:                      handler,
 		ReadBufferSize:               maxHeader,
 		MaxRequestBodySize:           maxBody,
-		ReadTimeout:                  10 * time.Second,
-		WriteTimeout:                 30 * time.Second,
-		IdleTimeout:                  75 * time.Second,
+		ReadTimeout:                  readTime,
+		WriteTimeout:                 writeTime,
+		IdleTimeout:                  idleTime,
 		KeepHijackedConns:            true, // streams outlive their request
 		DisablePreParseMultipartForm: true,
 		NoDefaultServerHeader:        true,

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/valyala/fasthttp"
 )
 
 // timed is a connection that counts how often its timers are moved.
@@ -25,7 +27,7 @@ func at(t *testing.T, f func(t *testing.T, c *lazyConn, inner *timed, peer net.C
 	synctest.Test(t, func(t *testing.T) {
 		here, peer := net.Pipe()
 		inner := &timed{Conn: here}
-		f(t, &lazyConn{Conn: inner}, inner, peer)
+		f(t, &lazyConn{Conn: inner, patience: new(patience)}, inner, peer)
 		here.Close()
 		peer.Close()
 	})
@@ -127,6 +129,124 @@ func TestDeadlineInTheMiddleOfAWrite(t *testing.T) {
 	})
 }
 
+// attended is at for a connection that the server's limits hold for. They hold up
+// to two ticks longer.
+func attended(t *testing.T, f func(t *testing.T, p *patience, c *lazyConn, inner *timed, peer net.Conn)) {
+	t.Helper()
+	at(t, func(t *testing.T, c *lazyConn, inner *timed, peer net.Conn) {
+		p := &patience{request: 10 * time.Second, idle: 75 * time.Second, answer: 30 * time.Second}
+		defer p.begin()()
+		c.patience = p
+		time.Sleep(tick / 2)
+		f(t, p, c, inner, peer)
+	})
+}
+
+// endsAbout expects a Read or a Write to end with a deadline after so long, and no
+// sooner.
+func endsAbout(t *testing.T, after time.Duration, use func([]byte) (int, error)) {
+	t.Helper()
+	start := time.Now()
+	_, err := use(make([]byte, 8))
+	if took := time.Since(start); !errors.Is(err, os.ErrDeadlineExceeded) || took < after || took > after+2*tick {
+		t.Errorf("%v after %v; want a deadline after %v", err, took, after)
+	}
+}
+
+func TestPatience(t *testing.T) {
+	for name, c := range map[string]struct {
+		states []fasthttp.ConnState
+		want   time.Duration
+	}{
+		"nothing comes":                  {[]fasthttp.ConnState{fasthttp.StateNew}, 10 * time.Second},
+		"the first request drips":        {[]fasthttp.ConnState{fasthttp.StateNew, fasthttp.StateActive}, 10 * time.Second},
+		"no second request":              {[]fasthttp.ConnState{fasthttp.StateNew, fasthttp.StateActive, fasthttp.StateIdle}, 75 * time.Second},
+		"the second request drips":       {[]fasthttp.ConnState{fasthttp.StateNew, fasthttp.StateActive, fasthttp.StateIdle, fasthttp.StateActive}, 10 * time.Second},
+		"none after the second, a while": {[]fasthttp.ConnState{fasthttp.StateNew, fasthttp.StateActive, fasthttp.StateIdle, fasthttp.StateActive, fasthttp.StateIdle}, 75 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			attended(t, func(t *testing.T, p *patience, conn *lazyConn, _ *timed, _ net.Conn) {
+				for _, state := range c.states {
+					p.attend(conn, state)
+				}
+				endsAbout(t, c.want, conn.Read)
+				endsAbout(t, 30*time.Second, conn.Write)
+			})
+		})
+	}
+}
+
+// A first request has its time from the connection on, however late it begins.
+func TestPatienceWithALateFirstByte(t *testing.T) {
+	attended(t, func(t *testing.T, p *patience, c *lazyConn, _ *timed, peer net.Conn) {
+		p.attend(c, fasthttp.StateNew)
+		go func() { time.Sleep(9 * time.Second); peer.Write([]byte("P")) }()
+		if _, err := c.Read(make([]byte, 8)); err != nil {
+			t.Fatal(err)
+		}
+		p.attend(c, fasthttp.StateActive)
+		endsAbout(t, time.Second, c.Read)
+	})
+}
+
+// Timers are moved by the time that passes, not by requests: one a second for an hour.
+func TestPatienceCostsNoTimer(t *testing.T) {
+	attended(t, func(t *testing.T, p *patience, c *lazyConn, inner *timed, peer net.Conn) {
+		p.attend(c, fasthttp.StateNew)
+		go func() {
+			b := make([]byte, 8)
+			for {
+				time.Sleep(time.Second)
+				if _, err := peer.Write([]byte("request")); err != nil {
+					return
+				}
+				if _, err := io.ReadAtLeast(peer, b, 6); err != nil {
+					return
+				}
+			}
+		}()
+		b := make([]byte, 8)
+		for range 3600 {
+			if _, err := c.Read(b); err != nil {
+				t.Fatal(err)
+			}
+			p.attend(c, fasthttp.StateActive)
+			if _, err := c.Write([]byte("answer")); err != nil {
+				t.Fatal(err)
+			}
+			p.attend(c, fasthttp.StateIdle)
+		}
+		if inner.moves > 1000 { // three of them in ten seconds
+			t.Errorf("%d moves of a timer for 3,600 requests", inner.moves)
+		}
+		peer.Close()
+		time.Sleep(2 * time.Second) // its goroutine sees that
+	})
+}
+
+// Whoever sets a deadline has the connection for himself, as a stream does.
+func TestPatienceEndsWithATakeover(t *testing.T) {
+	attended(t, func(t *testing.T, p *patience, c *lazyConn, _ *timed, peer net.Conn) {
+		p.attend(c, fasthttp.StateNew)
+		c.SetDeadline(time.Time{})
+		p.attend(c, fasthttp.StateIdle)
+		go func() {
+			time.Sleep(time.Hour)
+			io.ReadFull(peer, make([]byte, 1))
+			time.Sleep(time.Hour)
+			peer.Write([]byte("late"))
+		}()
+		if n, err := c.Write([]byte("x")); n != 1 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+		if n, err := c.Read(make([]byte, 8)); n != 4 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+		c.SetWriteDeadline(in(time.Second))
+		timesOut(t, time.Second, c.Write)
+	})
+}
+
 // The descriptor is to be had where there is one.
 func TestLazyConnHasADescriptor(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -139,7 +259,7 @@ func TestLazyConnHasADescriptor(t *testing.T) {
 			c.Close()
 		}
 	}()
-	c, err := lazyListener{l}.Accept()
+	c, err := lazyListener{l, new(patience)}.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// patience is how long the server waits on a connection: in the HTTP server's own
+// hands each request would look at the clock and move a timer three times, a
+// twentieth of what a tool call costs. The limits are the same (fasthttp's
+// ReadTimeout, IdleTimeout and WriteTimeout) and hold from tick to tick of a clock
+// of their own, up to tick longer.
+type patience struct {
+	request time.Duration // from its first byte, or from a new connection, to its last
+	idle    time.Duration // between two requests
+	answer  time.Duration // to take what is written at a time
+
+	now atomic.Pointer[time.Time] // at the last tick
+}
+
+const tick = 100 * time.Millisecond
+
+// begin starts the clock; stop ends it.
+func (p *patience) begin() (stop func()) {
+	done := make(chan struct{})
+	start := time.Now()
+	p.now.Store(&start)
+	go func() {
+		ticker := time.NewTicker(tick)
+		defer ticker.Stop()
+		for {
+			select {
+			case now := <-ticker.C:
+				p.now.Store(&now)
+			case <-done:
+				return
+			}
+		}
+	}()
+	return sync.OnceFunc(func() { close(done) })
+}
+
+// end is when so much time is surely over.
+func (p *patience) end(d time.Duration) time.Time { return p.now.Load().Add(d + tick) }
+
+// follow takes the limits out of a server's hands, before it serves.
+func (p *patience) follow(s *fasthttp.Server) {
+	s.ReadTimeout, s.IdleTimeout, s.WriteTimeout = 0, 0, 0
+	s.ConnState = p.attend
+	s.LazyRequestTime = true // nobody asks but who counts the requests
+}
+
+// attend is told what a connection does. A new one has the time of a request, so
+// that nobody holds one for nothing.
+func (p *patience) attend(c net.Conn, state fasthttp.ConnState) {
+	l, ok := c.(*lazyConn)
+	if !ok || l.taken.Load() {
+		return
+	}
+	switch state {
+	case fasthttp.StateNew:
+		l.read.put(p.end(p.request), l.Conn.SetReadDeadline) //nolint:errcheck // the next Read tells
+	case fasthttp.StateIdle:
+		l.rested = true
+		l.read.put(p.end(p.idle), l.Conn.SetReadDeadline) //nolint:errcheck // the next Read tells
+	case fasthttp.StateActive:
+		if l.rested {
+			l.read.put(p.end(p.request), l.Conn.SetReadDeadline) //nolint:errcheck // the next Read tells
+		}
+	}
+}
+
+// lazyListener accepts connections that are waited on with patience.
+type lazyListener struct {
+	net.Listener
+	patience *patience
+}
+
+// Accept implements net.Listener.
+func (l lazyListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &lazyConn{Conn: c, patience: l.patience}, nil
+}
+
+// lazyConn keeps to its deadlines exactly. It moves the runtime's timer only to an
+// earlier time: one that goes off too soon is set anew by whoever it woke. Whoever
+// sets a deadline of his own takes the connection over.
+type lazyConn struct {
+	net.Conn
+	patience    *patience
+	rested      bool // it has had a request; only the server's goroutine asks
+	taken       atomic.Bool
+	read, write lazyDeadline
+}
+
+// lazyDeadline is one of a connection's two deadlines.
+type lazyDeadline struct {
+	mu  sync.Mutex
+	due time.Time // as it was set last; zero is never
+	set time.Time // to what the runtime's timer is set, never later than due
+}
+
+// put notes a deadline and moves the timer if it would go off too late, or must
+// not go off at all.
+func (d *lazyDeadline) put(due time.Time, move func(time.Time) error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.due = due
+	if d.set.IsZero() && due.IsZero() || !d.set.IsZero() && !due.IsZero() && !due.Before(d.set) {
+		return nil
+	}
+	d.set = due
+	return move(due)
+}
+
+// early reports whether err only says that the timer went off too soon, and sets
+// it to the deadline.
+func (d *lazyDeadline) early(err error, move func(time.Time) error) bool {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.due.IsZero() && !time.Now().Before(d.due) {
+		return false
+	}
+	d.set = d.due
+	return move(d.due) == nil
+}
+
+// SetDeadline implements net.Conn.
+func (c *lazyConn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+// SetReadDeadline implements net.Conn.
+func (c *lazyConn) SetReadDeadline(t time.Time) error {
+	c.taken.Store(true)
+	return c.read.put(t, c.Conn.SetReadDeadline)
+}
+
+// SetWriteDeadline implements net.Conn.
+func (c *lazyConn) SetWriteDeadline(t time.Time) error {
+	c.taken.Store(true)
+	return c.write.put(t, c.Conn.SetWriteDeadline)
+}
+
+// Read implements net.Conn.
+func (c *lazyConn) Read(b []byte) (int, error) {
+	for {
+		n, err := c.Conn.Read(b)
+		if err == nil || n > 0 || !c.read.early(err, c.Conn.SetReadDeadline) {
+			return n, err
+		}
+	}
+}
+
+// Write implements net.Conn.
+func (c *lazyConn) Write(b []byte) (written int, err error) {
+	if !c.taken.Load() {
+		if err := c.write.put(c.patience.end(c.patience.answer), c.Conn.SetWriteDeadline); err != nil {
+			return 0, err
+		}
+	}
+	for {
+		n, err := c.Conn.Write(b[written:])
+		written += n
+		if err == nil || !c.write.early(err, c.Conn.SetWriteDeadline) {
+			return written, err
+		}
+	}
+}
+
+// SyscallConn lets streams have the descriptor. Whoever works on that must have
+// taken the deadlines away (SetDeadline with the zero time): the timer's are not
+// the connection's.
+func (c *lazyConn) SyscallConn() (syscall.RawConn, error) {
+	sc, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return sc.SyscallConn()
+}
