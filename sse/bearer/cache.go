@@ -17,6 +17,11 @@ const shards = 64
 // seed makes the hash of a token unguessable, so nobody can aim at a slot.
 var seed = maphash.MakeSeed()
 
+// tail is how many characters of a text find its slot: the authentication tag at
+// its end (RFC 7516 §7.1), which differs from text to text as chance has it, and
+// which nobody chooses who cannot seal.
+const tail = 22
+
 // Cache remembers what sealed texts were opened to. Only what was opened enters
 // it, and a hit compares the whole text: two with the same hash share a slot and
 // never what is in them. The zero value is ready to use.
@@ -24,7 +29,7 @@ type Cache[T any] struct{ shards [shards]shard[T] }
 
 type shard[T any] struct {
 	mu      sync.RWMutex
-	entries map[uint64]*entry[T] // never written again once they are here
+	entries map[uint64]slot[T]
 	// sweepAt is how many there must be before those that have expired are looked
 	// for: twice as many as were left the last time, so that it costs each Put
 	// little, and a cache that was full once does not stay so.
@@ -34,8 +39,16 @@ type shard[T any] struct {
 // minSweep is what it does not pay to sweep.
 const minSweep = 64
 
+// slot is where an entry is found. The text lies beside the pointer, not behind it:
+// with many tokens in use neither is near the processor, and it can fetch both at
+// once.
+type slot[T any] struct {
+	text string
+	*entry[T]
+}
+
+// entry is never written again once it is in the cache.
 type entry[T any] struct {
-	text       string
 	value      T
 	expires    time.Time
 	generation uint64
@@ -45,7 +58,7 @@ type entry[T any] struct {
 // ([Checker.Generation]) are checked on every hit: a cache must not prolong
 // what it holds. The value is shared: nobody may change what it points to.
 func (c *Cache[T]) Get(text []byte, generation uint64, now time.Time) (value T, ok bool) {
-	key := maphash.Bytes(seed, text)
+	key := maphash.Bytes(seed, text[max(0, len(text)-tail):])
 	s := &c.shards[key%shards]
 	s.mu.RLock()
 	e, ok := s.entries[key]
@@ -65,12 +78,12 @@ func (c *Cache[T]) Put(text string, value T, expires time.Time, generation uint6
 	if limit <= 0 {
 		return
 	}
-	key := maphash.String(seed, text)
+	key := maphash.String(seed, text[max(0, len(text)-tail):])
 	s := &c.shards[key%shards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.entries == nil {
-		s.entries = make(map[uint64]*entry[T])
+		s.entries = make(map[uint64]slot[T])
 	}
 	s.sweep(generation, now)
 	if _, replaces := s.entries[key]; !replaces && len(s.entries) >= limit {
@@ -79,7 +92,7 @@ func (c *Cache[T]) Put(text string, value T, expires time.Time, generation uint6
 			break
 		}
 	}
-	s.entries[key] = &entry[T]{text, value, expires, generation}
+	s.entries[key] = slot[T]{text, &entry[T]{value, expires, generation}}
 }
 
 // sweep forgets what no Get can find any more, if there is enough of it to pay.

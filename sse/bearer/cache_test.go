@@ -39,7 +39,7 @@ func TestCollidingTexts(t *testing.T) {
 	var c Cache[string]
 	key := maphash.String(seed, "mine")
 	s := &c.shards[key%shards]
-	s.entries = map[uint64]*entry[string]{key: {"another's", "another", later, 0}}
+	s.entries = map[uint64]slot[string]{key: {"another's", &entry[string]{"another", later, 0}}}
 	if p, ok := c.Get([]byte("mine"), 0, time.Unix(1, 0)); ok {
 		t.Errorf("got %+v", p)
 	}
