@@ -154,7 +154,6 @@ func newEndpoint(c config, vault *artifact.Vault, registry *tools.Registry, mess
 			Open:      artifact.NewOpener[artifact.AccessToken](vault),
 			Audiences: c.Site.Resources(),
 			Scope:     oauth.ScopeTools,
-			Now:       time.Now,
 		},
 		MCP: &mcp.Server{
 			Name:      serverName,
@@ -175,6 +174,7 @@ func newEndpoint(c config, vault *artifact.Vault, registry *tools.Registry, mess
 		MaxStreamsPerUser: c.MaxStreamsPerUser,
 		Legacy:            c.LegacySSE,
 		Now:               time.Now,
+		RequestTime:       (*fasthttp.RequestCtx).Time,
 		Log:               log,
 	}
 	e.MCP.Announce = e.Announce

@@ -18,7 +18,7 @@ func BenchmarkRatioBearer(b *testing.B) {
 	v := newVault(b)
 	opener := artifact.NewOpener[artifact.AccessToken](v)
 	checker := &bearer.Checker{
-		Open: opener, Audiences: []string{serverURL + "/sse"}, Scope: oauth.ScopeTools, Now: time.Now,
+		Open: opener, Audiences: []string{serverURL + "/sse"}, Scope: oauth.ScopeTools,
 		CacheSize: 2 * manyTokens, // room for all, however they spread over its parts
 	}
 	s := &server{vault: v}
@@ -28,7 +28,7 @@ func BenchmarkRatioBearer(b *testing.B) {
 		headers[i] = [][]byte{[]byte("Bearer " + tokens[i])}
 	}
 	check := func(i int) {
-		if _, refusal := checker.Check(headers[i]); refusal != nil {
+		if _, refusal := checker.Check(headers[i], time.Now()); refusal != nil {
 			b.Fatal(refusal.Description)
 		}
 	}

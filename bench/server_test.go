@@ -87,7 +87,6 @@ func newServer(tb testing.TB, cacheSize int) *server {
 			Open:      artifact.NewOpener[artifact.AccessToken](vault),
 			Audiences: site.Resources(),
 			Scope:     oauth.ScopeTools,
-			Now:       time.Now,
 			CacheSize: cacheSize,
 		},
 		MCP:        &mcp.Server{Name: "bench", Version: "0", Tools: registry, Log: quiet},
@@ -96,6 +95,7 @@ func newServer(tb testing.TB, cacheSize int) *server {
 		OpenSession: artifact.NewOpener[artifact.Session](vault),
 		Relay:       relay.NewLocal(quiet),
 		Now:         time.Now,
+		RequestTime: (*fasthttp.RequestCtx).Time,
 		Log:         quiet,
 	}
 	mcpHandler := endpoint.Serve("/sse")

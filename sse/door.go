@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -39,7 +40,8 @@ type visit struct {
 	headers   headers
 	path      string // of the protected resource the client knows: /sse or /mcp
 	id        tools.RequestID
-	origin    string // an allowed browser origin, or ""
+	made      time.Time // the request was
+	origin    string    // an allowed browser origin, or ""
 	principal bearer.Principal
 	scope     string // of a POST: see call
 	call      *call  // that serves a POST; nil if it needs none
@@ -72,6 +74,11 @@ func (e *Endpoint) guard(d door, next func(*visit)) fasthttp.RequestHandler {
 		v := visits.Get().(*visit)
 		v.endpoint, v.http, v.path = e, ctx, d.path
 		v.id = tools.RequestID{Process: process, Number: ctx.ID()}
+		if e.RequestTime != nil {
+			v.made = e.RequestTime(ctx)
+		} else {
+			v.made = e.Now()
+		}
 		readHeaders(&ctx.Request.Header, &v.headers)
 		defer v.leave()
 		defer func() {
@@ -121,7 +128,7 @@ func (e *Endpoint) enter(d door, v *visit) bool {
 	}
 	refusal := bearer.InQuery()
 	if len(ctx.URI().QueryString()) == 0 || !ctx.QueryArgs().Has("access_token") {
-		v.principal, refusal = e.Bearer.Check(v.headers.authorization[:v.headers.authorizations])
+		v.principal, refusal = e.Bearer.Check(v.headers.authorization[:v.headers.authorizations], v.made)
 	}
 	if refusal != nil {
 		challenge := refusal.AppendChallenge(v.room[:0], base, d.metadata, scope) // nothing secret

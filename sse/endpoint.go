@@ -52,6 +52,9 @@ type Endpoint struct {
 	Legacy bool
 	// Now is the clock. REQUIRED.
 	Now func() time.Time
+	// RequestTime is when a request was made, by the same clock, for those who have
+	// it at hand: tokens and session ids are judged by it. Now is asked if nil.
+	RequestTime func(*fasthttp.RequestCtx) time.Time
 	// Log receives what clients must not see. REQUIRED.
 	Log *slog.Logger
 

@@ -200,7 +200,6 @@ func prepare(t testing.TB, s *site, change ...func(*sse.Endpoint)) *replica {
 		Open:      artifact.NewOpener[artifact.AccessToken](s.vault),
 		Audiences: []string{base + "/sse", base + "/mcp"},
 		Scope:     "mcp:tools",
-		Now:       s.clock.Now,
 	}
 	e.MCP = &mcp.Server{Name: "test", Version: "1", Tools: registry, Log: log, Announce: e.Announce, Now: r.steps()}
 	e.Relay = relay.NewLocal(log)

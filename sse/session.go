@@ -43,7 +43,7 @@ func (e *Endpoint) session(v *visit, version mcp.Header) (s *mcp.Session, scope 
 	if h.count == 0 || !hasSessions(version) {
 		return nil, "", true
 	}
-	opened, err := e.openSession(h.first)
+	opened, err := e.openSession(h.first, v.made)
 	if err != nil || h.count > 1 || opened.owner != v.owner() {
 		return nil, "", false
 	}
@@ -63,8 +63,8 @@ const maxSessions = 8192
 
 // openSession opens a session id, or remembers what it opened to: clients send
 // the same one with every call.
-func (e *Endpoint) openSession(sealed []byte) (openedSession, error) {
-	generation, now := e.Bearer.Generation(), e.Now() // before the keys are read
+func (e *Endpoint) openSession(sealed []byte, now time.Time) (openedSession, error) {
+	generation := e.Bearer.Generation() // before the keys are read
 	if known, ok := e.sessions.Get(sealed, generation, now); ok {
 		return known, nil
 	}

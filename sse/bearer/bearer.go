@@ -56,8 +56,6 @@ type Checker struct {
 	Audiences []string
 	// Scope is the one scope a token must carry, mcp:tools. REQUIRED.
 	Scope string
-	// Now is the clock; it must be the one of the vault behind Open. REQUIRED.
-	Now func() time.Time
 	// CacheSize is how many verified tokens are remembered, at about 1.2 KiB
 	// each; 0 means DefaultCacheSize, a negative number means none.
 	CacheSize int
@@ -67,9 +65,10 @@ type Checker struct {
 }
 
 // Check returns whom the request speaks for. headers are the values of all its
-// Authorization headers; they are not kept. A refusal is never nil when the
-// principal is not valid.
-func (c *Checker) Check(headers [][]byte) (Principal, *Refusal) {
+// Authorization headers; they are not kept. now is the time of the request, by the
+// clock of the vault behind Open. A refusal is never nil when the principal is not
+// valid.
+func (c *Checker) Check(headers [][]byte, now time.Time) (Principal, *Refusal) {
 	token, refusal := credentials(headers)
 	if refusal != nil {
 		return Principal{}, refusal
@@ -79,7 +78,7 @@ func (c *Checker) Check(headers [][]byte) (Principal, *Refusal) {
 	//
 	// The generation is read before the keys are: what is opened with a ring that
 	// is replaced meanwhile must not be found after Flush.
-	generation, now := c.Generation(), c.Now()
+	generation := c.Generation()
 	if len(token) > artifact.MaxAccessToken { // before anything is done with all of it
 		return Principal{}, notOurs
 	}

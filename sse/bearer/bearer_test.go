@@ -35,9 +35,13 @@ func newOffice(t testing.TB) *office {
 		Open:      artifact.NewOpener[artifact.AccessToken](o.vault),
 		Audiences: []string{issuer + "/sse", issuer + "/mcp"},
 		Scope:     "mcp:tools",
-		Now:       o.vault.Now,
 	}
 	return o
+}
+
+// Check is the Checker's, now.
+func (o *office) Check(headers [][]byte) (bearer.Principal, *bearer.Refusal) {
+	return o.Checker.Check(headers, o.now)
 }
 
 func newRing(t testing.TB) *jose.Ring {
