@@ -89,7 +89,12 @@ func (l lazyListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &lazyConn{Conn: c, patience: l.patience}, nil
+	return newLazyConn(c, l.patience), nil
+}
+
+func newLazyConn(c net.Conn, p *patience) *lazyConn {
+	now := time.Now()
+	return &lazyConn{Conn: c, patience: p, read: lazyDeadline{began: now}, write: lazyDeadline{began: now}}
 }
 
 // lazyConn keeps to its deadlines exactly. It moves the runtime's timer only to an
@@ -103,39 +108,63 @@ type lazyConn struct {
 	read, write lazyDeadline
 }
 
-// lazyDeadline is one of a connection's two deadlines.
+// lazyDeadline is one of a connection's two deadlines. Times are nanoseconds since
+// the connection began; zero is never.
 type lazyDeadline struct {
-	mu  sync.Mutex
-	due time.Time // as it was set last; zero is never
-	set time.Time // to what the runtime's timer is set, never later than due
+	began time.Time
+
+	due atomic.Int64 // as it was set last
+	set atomic.Int64 // to what the runtime's timer is set
+	mu  sync.Mutex   // held while that is moved
+}
+
+func (d *lazyDeadline) nanoseconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return max(1, int64(t.Sub(d.began))) // one that was over before it began is over
 }
 
 // put notes a deadline and moves the timer if it would go off too late, or must
-// not go off at all.
-func (d *lazyDeadline) put(due time.Time, move func(time.Time) error) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.due = due
-	if d.set.IsZero() && due.IsZero() || !d.set.IsZero() && !due.IsZero() && !due.Before(d.set) {
+// not go off at all. What it does first, note and then look, move does the other
+// way round: one of them sees the other.
+func (d *lazyDeadline) put(due time.Time, timer func(time.Time) error) error {
+	at := d.nanoseconds(due)
+	d.due.Store(at)
+	if set := d.set.Load(); set == at || set != 0 && at > set {
 		return nil
 	}
-	d.set = due
-	return move(due)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.move(timer)
+}
+
+// move sets the timer to the deadline. The lock is held.
+func (d *lazyDeadline) move(timer func(time.Time) error) error {
+	for {
+		at, due := d.due.Load(), time.Time{}
+		if at != 0 {
+			due = d.began.Add(time.Duration(at))
+		}
+		d.set.Store(at)
+		if err := timer(due); err != nil || d.due.Load() == at {
+			return err
+		}
+	}
 }
 
 // early reports whether err only says that the timer went off too soon, and sets
 // it to the deadline.
-func (d *lazyDeadline) early(err error, move func(time.Time) error) bool {
+func (d *lazyDeadline) early(err error, timer func(time.Time) error) bool {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return false
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.due.IsZero() && !time.Now().Before(d.due) {
+	if at := d.due.Load(); at != 0 && at <= int64(time.Since(d.began)) {
 		return false
 	}
-	d.set = d.due
-	return move(d.due) == nil
+	return d.move(timer) == nil
 }
 
 // SetDeadline implements net.Conn.

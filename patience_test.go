@@ -27,7 +27,7 @@ func at(t *testing.T, f func(t *testing.T, c *lazyConn, inner *timed, peer net.C
 	synctest.Test(t, func(t *testing.T) {
 		here, peer := net.Pipe()
 		inner := &timed{Conn: here}
-		f(t, &lazyConn{Conn: inner, patience: new(patience)}, inner, peer)
+		f(t, newLazyConn(inner, new(patience)), inner, peer)
 		here.Close()
 		peer.Close()
 	})
@@ -268,7 +268,7 @@ func TestLazyConnHasADescriptor(t *testing.T) {
 		t.Error(err)
 	}
 	pipe, _ := net.Pipe()
-	if _, err := (&lazyConn{Conn: pipe}).SyscallConn(); !errors.Is(err, errors.ErrUnsupported) {
+	if _, err := newLazyConn(pipe, new(patience)).SyscallConn(); !errors.Is(err, errors.ErrUnsupported) {
 		t.Error(err)
 	}
 }

@@ -42,7 +42,7 @@ type visit struct {
 	id        tools.RequestID
 	made      time.Time // the request was
 	origin    string    // an allowed browser origin, or ""
-	principal bearer.Principal
+	principal *bearer.Principal
 	scope     string // of a POST: see call
 	call      *call  // that serves a POST; nil if it needs none
 	used      int    // bytes of room

@@ -60,18 +60,17 @@ type Checker struct {
 	// each; 0 means DefaultCacheSize, a negative number means none.
 	CacheSize int
 
-	cache      Cache[Principal]
+	cache      Cache[*Principal]
 	generation atomic.Uint64 // counts flushes
 }
 
 // Check returns whom the request speaks for. headers are the values of all its
 // Authorization headers; they are not kept. now is the time of the request, by the
-// clock of the vault behind Open. A refusal is never nil when the principal is not
-// valid.
-func (c *Checker) Check(headers [][]byte, now time.Time) (Principal, *Refusal) {
+// clock of the vault behind Open. Either the principal or the refusal is nil.
+func (c *Checker) Check(headers [][]byte, now time.Time) (*Principal, *Refusal) {
 	token, refusal := credentials(headers)
 	if refusal != nil {
-		return Principal{}, refusal
+		return nil, refusal
 	}
 	// From here on a token was presented: its fate is told by an error code.
 	// A hit equals a token whose alphabet was checked, so that is left for later.
@@ -80,13 +79,13 @@ func (c *Checker) Check(headers [][]byte, now time.Time) (Principal, *Refusal) {
 	// is replaced meanwhile must not be found after Flush.
 	generation := c.Generation()
 	if len(token) > artifact.MaxAccessToken { // before anything is done with all of it
-		return Principal{}, notOurs
+		return nil, notOurs
 	}
 	if p, ok := c.cache.Get(token, generation, now); ok {
 		return p, nil
 	}
 	if !isToken68(token) {
-		return Principal{}, malformedHeader
+		return nil, malformedHeader
 	}
 	text := string(token) // the HTTP server reuses its buffer
 	p, refusal := c.open(text)
@@ -111,20 +110,20 @@ func (c *Checker) Flush() {
 func (c *Checker) Generation() uint64 { return c.generation.Load() }
 
 // open is the costly part of Check.
-func (c *Checker) open(token string) (Principal, *Refusal) {
+func (c *Checker) open(token string) (*Principal, *Refusal) {
 	t, err := c.Open.Open(token)
 	switch {
 	case errors.Is(err, artifact.ErrExpired):
-		return Principal{}, invalidToken("the access token has expired")
+		return nil, invalidToken("the access token has expired")
 	case err != nil:
-		return Principal{}, notOurs
+		return nil, notOurs
 	case !slices.Contains(c.Audiences, t.Audience):
-		return Principal{}, invalidToken("the access token is meant for another resource")
+		return nil, invalidToken("the access token is meant for another resource")
 	}
 	if !slices.Contains(strings.Fields(t.Scope), c.Scope) {
-		return Principal{}, &Refusal{Forbidden, "insufficient_scope", "the access token lacks the scope " + c.Scope}
+		return nil, &Refusal{Forbidden, "insufficient_scope", "the access token lacks the scope " + c.Scope}
 	}
-	return Principal{
+	return &Principal{
 		Subject:  t.Subject,
 		ClientID: t.Client,
 		Scope:    t.Scope,

@@ -41,7 +41,11 @@ func newOffice(t testing.TB) *office {
 
 // Check is the Checker's, now.
 func (o *office) Check(headers [][]byte) (bearer.Principal, *bearer.Refusal) {
-	return o.Checker.Check(headers, o.now)
+	p, refusal := o.Checker.Check(headers, o.now)
+	if p == nil {
+		return bearer.Principal{}, refusal
+	}
+	return *p, refusal
 }
 
 func newRing(t testing.TB) *jose.Ring {
