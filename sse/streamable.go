@@ -40,16 +40,22 @@ func (e *Endpoint) post(v *visit) {
 
 // Begin implements mcp.Peer. What is answered at once makes no call.
 func (v *visit) Begin(ctx context.Context, requestID string) (context.Context, mcp.Conversation, func()) {
-	e := v.endpoint
-	if v.call == nil {
-		v.call = &call{endpoint: e, owner: v.owner(), scope: v.scope, origin: v.origin, conn: v.http.Conn()}
-		e.running.add(v.call, v.http.ConnID())
-	}
-	if !isModern(v.version().Value) {
+	if v.call != nil { // the next one of a batch
 		return v.call.Begin(ctx, requestID)
 	}
-	e.list().start() // whoever looks which clients have left
-	return v.call.endWithClient(ctx), v.call, v.call.leave
+	e := v.endpoint
+	c := &call{endpoint: e, owner: v.owner(), scope: v.scope, origin: v.origin, conn: v.http.Conn()}
+	modern := isModern(v.version().Value)
+	if modern {
+		ctx = c.endWithClient(ctx) // before anybody finds the call in the list
+		e.list().start()           // whoever looks which clients have left
+	}
+	v.call = c
+	e.running.add(c, v.http.ConnID())
+	if modern {
+		return ctx, c, c.leave
+	}
+	return c.Begin(ctx, requestID)
 }
 
 // stopRunning takes the call, if there is one, out of the list of running ones.
