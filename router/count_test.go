@@ -97,7 +97,7 @@ func TestRequestsAreCountedByRouteAndStatus(t *testing.T) {
 		{"GET", `/"}\nsecret{`, "localhost", "other 404"},
 		{"GET", "/.well-known/openid-configuration", "localhost", "other 404"},
 		{"PUT", "/token", "localhost", "other 4xx"}, // 405
-		{"POST", "/sse", "evil.example", "other 421"},
+		{"POST", "/token", "evil.example", "other 421"},
 		{"POST", "/sse", "localhost@evil.example", "other 400"},
 	} {
 		t.Run(c.method+" "+c.target, func(t *testing.T) {

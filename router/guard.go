@@ -15,20 +15,29 @@ import (
 //     body framed in two ways (RFC 9112 §6.1), a header line folded over two
 //     (§5.2), a version that is not HTTP/1.1 or 1.0;
 //   - a fragment in the request target and a Host with more than a name and a
-//     port, which no client sends;
-//   - in loopback mode a foreign Host, which is a web page reaching for this
-//     machine by DNS rebinding.
+//     port, which no client sends.
 func (h *House) guardRequest(next fasthttp.RequestHandler) fasthttp.RequestHandler {
-	refuseAmbiguous, refuseForeign := h.count(metrics.Other, ambiguousRequest), h.count(metrics.Other, misdirected)
+	refuse := h.count(metrics.Other, ambiguousRequest)
 	return func(ctx *fasthttp.RequestCtx) {
-		switch {
-		case ambiguous(&ctx.Request.Header):
-			refuseAmbiguous(ctx)
-		case foreignHost(h.Site, ctx):
-			refuseForeign(ctx)
-		default:
-			next(ctx)
+		if ambiguous(&ctx.Request.Header) {
+			refuse(ctx)
+			return
 		}
+		next(ctx)
+	}
+}
+
+// guardHost refuses a foreign Host in loopback mode, which is a web page reaching
+// for this machine by DNS rebinding. The MCP endpoint does so
+// itself, in the order of its own checks.
+func (h *House) guardHost(next fasthttp.RequestHandler) fasthttp.RequestHandler {
+	refuse := h.count(metrics.Other, misdirected)
+	return func(ctx *fasthttp.RequestCtx) {
+		if _, ok := h.Site.Base(ctx.Host()); !ok {
+			refuse(ctx)
+			return
+		}
+		next(ctx)
 	}
 }
 
@@ -45,16 +54,22 @@ func misdirected(ctx *fasthttp.RequestCtx) {
 	})
 }
 
-func foreignHost(site oauth.Site, ctx *fasthttp.RequestCtx) bool {
-	_, ok := site.Base(ctx.Host())
-	return !ok
-}
-
 // ambiguous says whether the request could be taken for another one by whatever
 // stands in front of this server.
 func ambiguous(h *fasthttp.RequestHeader) bool {
 	return framedTwice(h) || folded(h) || string(h.Protocol()) != "HTTP/1.1" && string(h.Protocol()) != "HTTP/1.0" ||
-		bytes.IndexByte(h.RequestURI(), '#') >= 0 || bytes.ContainsAny(h.Host(), "@/\\?#")
+		bytes.IndexByte(h.RequestURI(), '#') >= 0 || moreThanAHost(h.Host())
+}
+
+// moreThanAHost says whether there is userinfo, a path or the like in a Host.
+func moreThanAHost(host []byte) bool {
+	for _, c := range host {
+		switch c {
+		case '@', '/', '\\', '?', '#':
+			return true
+		}
+	}
+	return false
 }
 
 // folded says whether a header line goes on in the next one. The parser joins

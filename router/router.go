@@ -83,7 +83,7 @@ func (h *House) routes() fasthttp.RequestHandler {
 
 	h.read(r, "/healthz", metrics.Health, h.Health.Live)
 	h.read(r, "/readyz", metrics.Health, h.Health.Ready)
-	return resourceFirst(sse, mcp, ignoreResourceSlash(r.Handler))
+	return resourceFirst(sse, mcp, h.guardHost(ignoreResourceSlash(r.Handler)))
 }
 
 // resource counts the calls of the MCP endpoint apart from its streams.

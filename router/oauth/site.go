@@ -94,7 +94,7 @@ func (s Site) URL() string { return s.url }
 // Base returns the base URL to show to whoever sent a request with this Host
 // header, and false when a loopback server is addressed by a foreign name: that
 // is a DNS rebinding attack, to be answered with 421.
-func (s Site) Base(host []byte) (base string, ok bool) {
+func (s *Site) Base(host []byte) (base string, ok bool) {
 	if !s.loopback {
 		return s.URL(), true
 	}
