@@ -95,7 +95,7 @@ func (e *ArgumentError) Error() string {
 // *MissingAbility, context.Canceled if the caller has left, or ErrInternal. What
 // the tool itself has to say, also that it failed or took too long, is a Result.
 func (r *Registry) Call(ctx context.Context, c Call) (Result, error) {
-	t, ok := r.Tool(c.Caller, c.Name)
+	t, ok := r.Tool(c.Caller, []byte(c.Name))
 	if !ok {
 		return Result{}, ErrUnknownTool
 	}

@@ -190,7 +190,7 @@ func (f *flat) write(text jsontext.Value, out reflect.Value) (jsontext.Value, bo
 func appendScalar(text jsontext.Value, value reflect.Value) (jsontext.Value, bool) {
 	switch value.Kind() {
 	case reflect.String:
-		text, err := jsontext.AppendQuote(text, value.String())
+		text, err := AppendQuote(text, value.String())
 		return text, err == nil
 	case reflect.Bool:
 		return strconv.AppendBool(text, value.Bool()), true

@@ -35,7 +35,7 @@ func TestNewFunc(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if found, ok := registry.Tool(tools.Caller{}, "f"); !ok || !found.Computes() {
+	if found, ok := registry.Tool(tools.Caller{}, []byte("f")); !ok || !found.Computes() {
 		t.Errorf("%+v, %v", found, ok)
 	}
 	for _, c := range []struct {

@@ -156,7 +156,7 @@ func TestAllow(t *testing.T) {
 		_, _, written := r.Prompt(t.Context(), call("p"))
 		_, completedPrompt := r.Complete(t.Context(), call(""), tools.Reference{Prompt: "p"}, "id", tools.Completion{})
 		_, completedURI := r.Complete(t.Context(), call(""), tools.Reference{URI: "a:{id}/x"}, "id", tools.Completion{})
-		_, known := r.Tool(caller, "x")
+		_, known := r.Tool(caller, []byte("x"))
 		listed := len(r.ToolsFor(caller)) + len(r.PromptsFor(caller)) + len(r.ResourcesFor(caller)) + len(r.TemplatesFor(caller))
 		for what, err := range map[string]error{
 			"call": called, "read": read, "template": expanded, "prompt": written,

@@ -120,18 +120,10 @@ func (r *Registry) TemplatesFor(c Caller) []Resource {
 	return allowed(r.templates, func(res *Resource) bool { return permits(res.Allow, c) })
 }
 
-// Tool returns the caller's tool of that name.
-func (r *Registry) Tool(c Caller, name string) (*Tool, bool) {
-	t, ok := r.byName[name]
+// Tool returns the caller's tool of that name, which may be a piece of a message.
+func (r *Registry) Tool(c Caller, name []byte) (*Tool, bool) {
+	t, ok := r.byName[string(name)]
 	return t, ok && permits(t.Allow, c)
-}
-
-// ToolName returns the name of the tool that is so called, whoever may use it.
-func (r *Registry) ToolName(name []byte) (string, bool) {
-	if t, ok := r.byName[string(name)]; ok {
-		return t.Name, true
-	}
-	return "", false
 }
 
 func allowed[T any](items []T, ok func(*T) bool) []T {

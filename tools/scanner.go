@@ -84,6 +84,17 @@ func (s *scanner) bool() (yes, ok bool) {
 	return false, false
 }
 
+// AppendQuote is jsontext.AppendQuote, without asking it for text that stands for
+// itself, which most is.
+func AppendQuote(dst []byte, text string) ([]byte, error) {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return jsontext.AppendQuote(dst, text)
+		}
+	}
+	return append(append(append(dst, '"'), text...), '"'), nil
+}
+
 // maxNumber bounds a number's length: float64 has 17 digits that matter.
 const maxNumber = 32
 

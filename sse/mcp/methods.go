@@ -72,6 +72,9 @@ var methods = readingMeta([]method{
 	{name: "logging/setLevel", eras: handshake, needs: hasLogs, params: []string{"level"}, answer: (*Server).setLevel},
 })
 
+// toolCall runs a tool.
+var toolCall = methods["tools/call"]
+
 // noMethod is one that does not exist. Its revision matters all the same.
 var noMethod = &method{params: []string{"_meta"}}
 
@@ -88,6 +91,9 @@ func readingMeta(all []method) map[string]*method {
 // methodOf reads a method's name, without a copy if it is known.
 func methodOf(raw jsontext.Value) (name string, m *method, ok bool) {
 	if plain, isPlain := plainText(raw); isPlain {
+		if string(plain) == toolCall.name { // what nearly all messages are
+			return toolCall.name, toolCall, true
+		}
 		if m, known := methods[string(plain)]; known {
 			return m.name, m, true
 		}

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"mcp-oauth-server/tools"
 )
 
 // textResult is the result of tools/call that most tools have, one text. It is
@@ -71,7 +73,7 @@ func appendHead(body []byte, head resultHead) []byte {
 }
 
 func appendText(body []byte, text string) []byte {
-	body, err := jsontext.AppendQuote(body, text)
+	body, err := tools.AppendQuote(body, text)
 	if err != nil {
 		panic(err) // checked to be UTF-8 by whoever made it
 	}

@@ -75,15 +75,15 @@ type callResult struct {
 
 // callTool answers tools/call.
 func (s *Server) callTool(ctx context.Context, x *exchange) (any, *Error) {
-	name, ok := s.toolName(x.params.get("name"))
+	tool, name, ok := x.namedTool()
 	if !ok {
 		return nil, invalidParams("name must be a string: the tool to call")
 	}
+	known := tool != nil
 	arguments := x.params.get("arguments")
 	if arguments != nil && arguments.Kind() != '{' {
 		return nil, invalidParams("arguments must be an object")
 	}
-	tool, known := s.Tools.Tool(x.Caller, name)
 	if known {
 		if problem := x.checkParams(tool, arguments); problem != nil {
 			return nil, problem
@@ -110,14 +110,23 @@ func (s *Server) callTool(ctx context.Context, x *exchange) (any, *Error) {
 	return s.render(x, result), nil
 }
 
-// toolName is stringOf without a copy of a name that is known.
-func (s *Server) toolName(raw jsontext.Value) (string, bool) {
-	if plain, ok := plainText(raw); ok {
-		if name, known := s.Tools.ToolName(plain); known {
-			return name, true
+// namedTool is the caller's tool that the params name, nil if he has none of that
+// name, and the name; false if it is no string. A name that is known is not copied.
+func (x *exchange) namedTool() (tool *tools.Tool, name string, ok bool) {
+	raw := x.params.get("name")
+	if plain, isPlain := plainText(raw); isPlain {
+		if tool, ok = x.server.Tools.Tool(x.Caller, plain); ok {
+			return tool, tool.Name, true
 		}
+		return nil, string(plain), true
 	}
-	return stringOf(raw)
+	if name, ok = stringOf(raw); !ok {
+		return nil, "", false
+	}
+	if tool, ok = x.server.Tools.Tool(x.Caller, []byte(name)); !ok {
+		tool = nil // it exists, and not for this caller
+	}
+	return tool, name, true
 }
 
 // converse calls a tool that may run for a while.
