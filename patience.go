@@ -16,7 +16,7 @@ import (
 // hands each request would look at the clock and move a timer three times, a
 // twentieth of what a tool call costs. The limits are the same (fasthttp's
 // ReadTimeout, IdleTimeout and WriteTimeout) and hold from tick to tick of a clock
-// of their own, up to tick longer.
+// of their own, up to two ticks longer.
 type patience struct {
 	request time.Duration // from its first byte, or from a new connection, to its last
 	idle    time.Duration // between two requests
@@ -25,7 +25,9 @@ type patience struct {
 	now atomic.Pointer[time.Time] // at the last tick
 }
 
-const tick = 100 * time.Millisecond
+// tick is rare, for an idle server should sleep: ten times a second was half a
+// percent of a core.
+const tick = 500 * time.Millisecond
 
 // begin starts the clock; stop ends it.
 func (p *patience) begin() (stop func()) {
