@@ -12,7 +12,8 @@
 // [Registry.Complete]) passes these steps in this order: the item exists and is
 // the caller's, the arguments are strict JSON, they match the input schema, the
 // handler runs under a deadline with its panics caught, the output fits the size
-// cap.
+// cap. A tool that only computes ([NewFunc]) has neither Context nor deadline, and
+// passes all the other steps.
 //
 // While it runs a handler can report progress, send log messages, and ask the
 // client: methods of its [Context], which work in every revision.
