@@ -22,7 +22,12 @@ type patience struct {
 	idle    time.Duration // between two requests
 	answer  time.Duration // to take what is written at a time
 
-	now atomic.Pointer[time.Time] // at the last tick
+	began time.Time    // moments are counted from then
+	now   atomic.Int64 // the moment of the last tick
+}
+
+func newPatience(request, idle, answer time.Duration) *patience {
+	return &patience{request: request, idle: idle, answer: answer, began: time.Now()}
 }
 
 // tick is rare, for an idle server should sleep: ten times a second was half a
@@ -32,15 +37,14 @@ const tick = 500 * time.Millisecond
 // begin starts the clock; stop ends it.
 func (p *patience) begin() (stop func()) {
 	done := make(chan struct{})
-	start := time.Now()
-	p.now.Store(&start)
+	p.now.Store(p.moment(time.Now()))
 	go func() {
 		ticker := time.NewTicker(tick)
 		defer ticker.Stop()
 		for {
 			select {
 			case now := <-ticker.C:
-				p.now.Store(&now)
+				p.now.Store(p.moment(now))
 			case <-done:
 				return
 			}
@@ -49,8 +53,25 @@ func (p *patience) begin() (stop func()) {
 	return sync.OnceFunc(func() { close(done) })
 }
 
+// moment is a time in nanoseconds since the patience began, which are cheaper to
+// keep and to compare. Zero is never; what was over before is over.
+func (p *patience) moment(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return max(1, int64(t.Sub(p.began)))
+}
+
+// time undoes moment.
+func (p *patience) time(moment int64) time.Time {
+	if moment == 0 {
+		return time.Time{}
+	}
+	return p.began.Add(time.Duration(moment))
+}
+
 // end is when so much time is surely over.
-func (p *patience) end(d time.Duration) time.Time { return p.now.Load().Add(d + tick) }
+func (p *patience) end(d time.Duration) (moment int64) { return p.now.Load() + int64(d+tick) }
 
 // follow takes the limits out of a server's hands, before it serves.
 func (p *patience) follow(s *fasthttp.Server) {
@@ -68,13 +89,13 @@ func (p *patience) attend(c net.Conn, state fasthttp.ConnState) {
 	}
 	switch state {
 	case fasthttp.StateNew:
-		l.read.put(p.end(p.request), l.Conn.SetReadDeadline) //nolint:errcheck // the next Read tells
+		l.putRead(p.end(p.request)) //nolint:errcheck // the next Read tells
 	case fasthttp.StateIdle:
 		l.rested = true
-		l.read.put(p.end(p.idle), l.Conn.SetReadDeadline) //nolint:errcheck // the next Read tells
+		l.putRead(p.end(p.idle)) //nolint:errcheck // the next Read tells
 	case fasthttp.StateActive:
 		if l.rested {
-			l.read.put(p.end(p.request), l.Conn.SetReadDeadline) //nolint:errcheck // the next Read tells
+			l.putRead(p.end(p.request)) //nolint:errcheck // the next Read tells
 		}
 	}
 }
@@ -94,10 +115,7 @@ func (l lazyListener) Accept() (net.Conn, error) {
 	return newLazyConn(c, l.patience), nil
 }
 
-func newLazyConn(c net.Conn, p *patience) *lazyConn {
-	now := time.Now()
-	return &lazyConn{Conn: c, patience: p, read: lazyDeadline{began: now}, write: lazyDeadline{began: now}}
-}
+func newLazyConn(c net.Conn, p *patience) *lazyConn { return &lazyConn{Conn: c, patience: p} }
 
 // lazyConn keeps to its deadlines exactly. It moves the runtime's timer only to an
 // earlier time: one that goes off too soon is set anew by whoever it woke. Whoever
@@ -110,46 +128,28 @@ type lazyConn struct {
 	read, write lazyDeadline
 }
 
-// lazyDeadline is one of a connection's two deadlines. Times are nanoseconds since
-// the connection began; zero is never.
+// lazyDeadline is one of a connection's two deadlines, in moments of its patience.
 type lazyDeadline struct {
-	began time.Time
-
 	due atomic.Int64 // as it was set last
 	set atomic.Int64 // to what the runtime's timer is set
 	mu  sync.Mutex   // held while that is moved
 }
 
-func (d *lazyDeadline) nanoseconds(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return max(1, int64(t.Sub(d.began))) // one that was over before it began is over
-}
-
-// put notes a deadline and moves the timer if it would go off too late, or must
-// not go off at all. What it does first, note and then look, move does the other
-// way round: one of them sees the other.
-func (d *lazyDeadline) put(due time.Time, timer func(time.Time) error) error {
-	at := d.nanoseconds(due)
-	d.due.Store(at)
-	if set := d.set.Load(); set == at || set != 0 && at > set {
-		return nil
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.move(timer)
+// put notes a deadline and reports whether the timer would go off too late, or must
+// not go off at all, and so has to be moved. What it does first, note and then
+// look, move does the other way round: one of them sees the other.
+func (d *lazyDeadline) put(due int64) (late bool) {
+	d.due.Store(due)
+	set := d.set.Load()
+	return set != due && (set == 0 || due < set)
 }
 
 // move sets the timer to the deadline. The lock is held.
-func (d *lazyDeadline) move(timer func(time.Time) error) error {
+func (d *lazyDeadline) move(p *patience, timer func(time.Time) error) error {
 	for {
-		at, due := d.due.Load(), time.Time{}
-		if at != 0 {
-			due = d.began.Add(time.Duration(at))
-		}
-		d.set.Store(at)
-		if err := timer(due); err != nil || d.due.Load() == at {
+		due := d.due.Load()
+		d.set.Store(due)
+		if err := timer(p.time(due)); err != nil || d.due.Load() == due {
 			return err
 		}
 	}
@@ -157,16 +157,34 @@ func (d *lazyDeadline) move(timer func(time.Time) error) error {
 
 // early reports whether err only says that the timer went off too soon, and sets
 // it to the deadline.
-func (d *lazyDeadline) early(err error, timer func(time.Time) error) bool {
+func (d *lazyDeadline) early(err error, p *patience, timer func(time.Time) error) bool {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return false
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if at := d.due.Load(); at != 0 && at <= int64(time.Since(d.began)) {
+	if due := d.due.Load(); due != 0 && due <= p.moment(time.Now()) {
 		return false
 	}
-	return d.move(timer) == nil
+	return d.move(p, timer) == nil
+}
+
+func (c *lazyConn) putRead(due int64) error {
+	if !c.read.put(due) {
+		return nil
+	}
+	c.read.mu.Lock()
+	defer c.read.mu.Unlock()
+	return c.read.move(c.patience, c.Conn.SetReadDeadline)
+}
+
+func (c *lazyConn) putWrite(due int64) error {
+	if !c.write.put(due) {
+		return nil
+	}
+	c.write.mu.Lock()
+	defer c.write.mu.Unlock()
+	return c.write.move(c.patience, c.Conn.SetWriteDeadline)
 }
 
 // SetDeadline implements net.Conn.
@@ -177,20 +195,20 @@ func (c *lazyConn) SetDeadline(t time.Time) error {
 // SetReadDeadline implements net.Conn.
 func (c *lazyConn) SetReadDeadline(t time.Time) error {
 	c.taken.Store(true)
-	return c.read.put(t, c.Conn.SetReadDeadline)
+	return c.putRead(c.patience.moment(t))
 }
 
 // SetWriteDeadline implements net.Conn.
 func (c *lazyConn) SetWriteDeadline(t time.Time) error {
 	c.taken.Store(true)
-	return c.write.put(t, c.Conn.SetWriteDeadline)
+	return c.putWrite(c.patience.moment(t))
 }
 
 // Read implements net.Conn.
 func (c *lazyConn) Read(b []byte) (int, error) {
 	for {
 		n, err := c.Conn.Read(b)
-		if err == nil || n > 0 || !c.read.early(err, c.Conn.SetReadDeadline) {
+		if err == nil || n > 0 || !c.read.early(err, c.patience, c.Conn.SetReadDeadline) {
 			return n, err
 		}
 	}
@@ -199,14 +217,14 @@ func (c *lazyConn) Read(b []byte) (int, error) {
 // Write implements net.Conn.
 func (c *lazyConn) Write(b []byte) (written int, err error) {
 	if !c.taken.Load() {
-		if err := c.write.put(c.patience.end(c.patience.answer), c.Conn.SetWriteDeadline); err != nil {
+		if err := c.putWrite(c.patience.end(c.patience.answer)); err != nil {
 			return 0, err
 		}
 	}
 	for {
 		n, err := c.Conn.Write(b[written:])
 		written += n
-		if err == nil || !c.write.early(err, c.Conn.SetWriteDeadline) {
+		if err == nil || !c.write.early(err, c.patience, c.Conn.SetWriteDeadline) {
 			return written, err
 		}
 	}

@@ -27,7 +27,7 @@ func at(t *testing.T, f func(t *testing.T, c *lazyConn, inner *timed, peer net.C
 	synctest.Test(t, func(t *testing.T) {
 		here, peer := net.Pipe()
 		inner := &timed{Conn: here}
-		f(t, newLazyConn(inner, new(patience)), inner, peer)
+		f(t, newLazyConn(inner, newPatience(0, 0, 0)), inner, peer)
 		here.Close()
 		peer.Close()
 	})
@@ -134,7 +134,7 @@ func TestDeadlineInTheMiddleOfAWrite(t *testing.T) {
 func attended(t *testing.T, f func(t *testing.T, p *patience, c *lazyConn, inner *timed, peer net.Conn)) {
 	t.Helper()
 	at(t, func(t *testing.T, c *lazyConn, inner *timed, peer net.Conn) {
-		p := &patience{request: 10 * time.Second, idle: 75 * time.Second, answer: 30 * time.Second}
+		p := newPatience(10*time.Second, 75*time.Second, 30*time.Second)
 		defer p.begin()()
 		c.patience = p
 		time.Sleep(tick / 2)
@@ -259,7 +259,7 @@ func TestLazyConnHasADescriptor(t *testing.T) {
 			c.Close()
 		}
 	}()
-	c, err := lazyListener{l, new(patience)}.Accept()
+	c, err := lazyListener{l, newPatience(0, 0, 0)}.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +268,7 @@ func TestLazyConnHasADescriptor(t *testing.T) {
 		t.Error(err)
 	}
 	pipe, _ := net.Pipe()
-	if _, err := newLazyConn(pipe, new(patience)).SyscallConn(); !errors.Is(err, errors.ErrUnsupported) {
+	if _, err := newLazyConn(pipe, newPatience(0, 0, 0)).SyscallConn(); !errors.Is(err, errors.ErrUnsupported) {
 		t.Error(err)
 	}
 }

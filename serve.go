@@ -107,7 +107,7 @@ func startDevelopmentProvider(c *config, log *slog.Logger) (*devidp.Server, erro
 }
 
 func serve(c config, h *house, log *slog.Logger) error {
-	limits := &patience{request: readTime, idle: idleTime, answer: writeTime}
+	limits := newPatience(readTime, idleTime, writeTime)
 	defer limits.begin()()
 	public, admin := newServer(h.Handler, log), newServer(h.Admin, log)
 	limits.follow(public)
