@@ -17,12 +17,12 @@ func TestCallAllocations(t *testing.T) {
 		header     []string
 		budget     float64
 	}{
-		{"plain", callBody, nil, 5},
-		{"2025-11-25", callBody, []string{"Accept", "application/json, text/event-stream", "MCP-Protocol-Version", "2025-11-25"}, 5},
+		{"plain", callBody, nil, 3},
+		{"2025-11-25", callBody, []string{"Accept", "application/json, text/event-stream", "MCP-Protocol-Version", "2025-11-25"}, 3},
 		{"2025-11-25 in a session", callBody, []string{"Accept", "application/json, text/event-stream", "MCP-Protocol-Version", "2025-11-25",
-			"Mcp-Session-Id", s.session(t, "2025-11-25")}, 5},
+			"Mcp-Session-Id", s.session(t, "2025-11-25")}, 3},
 		{"2026-07-28", modernCall, []string{"Accept", "application/json, text/event-stream", "MCP-Protocol-Version", "2026-07-28",
-			"Mcp-Method", "tools/call", "Mcp-Name", "echo"}, 10},
+			"Mcp-Method", "tools/call", "Mcp-Name", "echo"}, 8},
 	} {
 		if n := testing.AllocsPerRun(200, func() { s.post(t, "/sse", "application/json", token, c.body, c.header...) }); n > c.budget {
 			t.Errorf("%s: %v allocations, budget %v", c.name, n, c.budget)

@@ -100,7 +100,9 @@ func (r *Registry) Call(ctx context.Context, c Call) (Result, error) {
 		return Result{}, ErrUnknownTool
 	}
 	if t.computes {
-		return r.Compute(t, c.Arguments, c.RequestID, c.Log)
+		var result Result
+		err := r.Compute(t, c.Arguments, c.RequestID, c.Log, &result)
+		return result, err
 	}
 	return r.wait(ctx, t, c)
 }
@@ -121,22 +123,23 @@ func (r *Registry) wait(ctx context.Context, t *Tool, c Call) (Result, error) {
 	return result, err
 }
 
-// Compute runs a tool that only computes, where it is called. id and log are as in
-// Call, and so is the error, but for ErrUnknownTool.
-func (r *Registry) Compute(t *Tool, arguments jsontext.Value, id RequestID, log *slog.Logger) (result Result, err error) {
+// Compute runs a tool that only computes, where it is called, for a result that is
+// empty but for the room its Structured may have. id and log are as in Call, and so
+// is the error, but for ErrUnknownTool; with one the result is empty.
+func (r *Registry) Compute(t *Tool, arguments jsontext.Value, id RequestID, log *slog.Logger, result *Result) (err error) {
 	from := source{log, t.Name, id}
 	defer func() {
 		if p := recover(); p != nil {
-			result, err = Result{}, from.panicked(p)
+			err = from.panicked(p)
+		}
+		if err != nil {
+			*result = Result{}
 		}
 	}()
-	if err = t.perform(nil, arguments, r.MaxOutput, &result); err == nil {
+	if err = t.perform(nil, arguments, r.MaxOutput, result); err == nil {
 		err = checkSize(result.size(), r.MaxOutput)
 	}
-	if err = from.judge(err, neverEnds); err != nil {
-		return Result{}, err
-	}
-	return result, nil
+	return from.judge(err, neverEnds)
 }
 
 func neverEnds() error { return nil }

@@ -92,7 +92,7 @@ func FuzzFlatOutput(f *testing.F) {
 	f.Add("", "", math.NaN(), math.MaxFloat64, 0, int64(1), false)
 	f.Fuzz(func(t *testing.T, text, note string, big, small float64, count int, long int64, yes bool) {
 		out := output{text, note, big, small, count, long, yes}
-		got, gotErr := form.marshal(&out, 1<<20)
+		got, gotErr := form.marshal(nil, &out, 1<<20)
 		want, wantErr := json.Marshal(out, deterministic)
 		if wantErr == nil && string(got) != string(want) || (gotErr == nil) != (wantErr == nil) {
 			t.Errorf("%+v: got %s, %v; want %s, %v", out, got, gotErr, want, wantErr)

@@ -3,6 +3,7 @@ package tools
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -27,14 +28,15 @@ func formOf[Out any]() *form {
 	}
 }
 
-// render makes the output that out points to the result. The error is errTooLarge
-// as soon as it is seen to have more than most bytes of JSON and text.
+// render makes the output that out points to the result, whose Structured may have
+// room. The error is errTooLarge as soon as it is seen to have more than most bytes
+// of JSON and text.
 func (f *form) render(out any, result *Result, most int) (err error) {
 	if f.contents {
 		result.Contents = append(Contents{}, *out.(*Contents)...) // never nil: that would mean a text
 		return nil
 	}
-	if result.Structured, err = f.marshal(out, most); err != nil {
+	if result.Structured, err = f.marshal(result.Structured[:0], out, most); err != nil {
 		return fmt.Errorf("output is not JSON: %w", err)
 	}
 	switch {
@@ -52,13 +54,14 @@ func (f *form) render(out any, result *Result, most int) (err error) {
 
 var deterministic = json.Deterministic(true)
 
-func (f *form) marshal(out any, most int) (jsontext.Value, error) {
+// marshal writes the JSON of what out points to into the room, if that is enough.
+func (f *form) marshal(room jsontext.Value, out any, most int) (jsontext.Value, error) {
 	if f.flat != nil {
 		value := reflect.ValueOf(out).Elem()
 		if f.flat.exceeds(value, most) {
 			return nil, tooLarge(most)
 		}
-		if text, ok := f.flat.write(make(jsontext.Value, 0, 64), value); ok {
+		if text, ok := f.flat.write(slices.Grow(room, 64), value); ok {
 			return text, nil
 		}
 	}

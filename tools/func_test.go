@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -35,8 +36,9 @@ func TestNewFunc(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if found, ok := registry.Tool(tools.Caller{}, []byte("f")); !ok || !found.Computes() {
-		t.Errorf("%+v, %v", found, ok)
+	found, ok := registry.Tool(tools.Caller{}, []byte("f"))
+	if !ok || !found.Computes() {
+		t.Fatalf("%+v, %v", found, ok)
 	}
 	for _, c := range []struct {
 		arguments, text string
@@ -57,6 +59,13 @@ func TestNewFunc(t *testing.T) {
 		})
 		if got.Text != c.text || got.IsError != c.isError || !errors.Is(err, c.err) || (err == nil) != (c.err == nil) {
 			t.Errorf("%s: %+v, %v", c.arguments, got, err)
+		}
+		for _, room := range []int{0, 12, 100} { // none, too little, enough
+			computed := tools.Result{Structured: make([]byte, 0, room)}
+			again := registry.Compute(found, []byte(c.arguments), tools.RequestID{}, slog.New(slog.DiscardHandler), &computed)
+			if !reflect.DeepEqual(again, err) || computed.Text != got.Text || computed.IsError != got.IsError || !bytes.Equal(computed.Structured, got.Structured) {
+				t.Errorf("%s, computed with room for %d: %+v, %v; called: %+v, %v", c.arguments, room, computed, again, got, err)
+			}
 		}
 		if c.event == "" && log.Len() > 0 || !strings.Contains(log.String(), c.event) {
 			t.Errorf("%s: logs %s", c.arguments, &log)

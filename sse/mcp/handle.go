@@ -56,7 +56,9 @@ type exchange struct {
 	listen       *Listen      // set by subscriptions/listen
 	conversation Conversation // begun by a handler that may run for a while; nil if there is no way
 	talk         talk
-	text         textResult // room for the usual result
+	result       tools.Result
+	text         textResult // room for the usual answer
+	room         [128]byte  // for the usual structured result
 	lent         bool       // a handler may reach it
 	computed     bool       // by a tool that was lent nothing, and is done
 }
@@ -98,8 +100,8 @@ func (x *exchange) handle(ctx context.Context) Reply {
 // the exchange.
 func (x *exchange) one(ctx context.Context, raw jsontext.Value, o *outline) Reply {
 	s, r := x.server, x.Request
-	var problem *Error
-	if x.message, problem = parseMessage(raw, o); problem != nil {
+	problem := x.message.parse(raw, o)
+	if problem != nil {
 		return refuse(x.id, problem, false)
 	}
 	msg, m := &x.message, x.known
@@ -163,7 +165,7 @@ func (x *exchange) readParams(raw jsontext.Value, o *outline) (problem *Error) {
 	case x.message.params == nil:
 		return nil
 	case o != nil:
-		x.params, problem = o.params.read(raw, true, x.known.params...)
+		problem = o.params.read(&x.params, raw, true, x.known.params...)
 	default:
 		x.params, problem = readObject(x.message.params, true, x.known.params...)
 	}

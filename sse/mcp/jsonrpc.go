@@ -154,16 +154,17 @@ func readObject(object jsontext.Value, open bool, known ...string) (members, *Er
 	return found, nil
 }
 
-// read is readObject for an object of body whose outline is known.
-func (c *contents) read(body jsontext.Value, open bool, known ...string) (members, *Error) {
-	found := members{known: known, object: body}
+// read is readObject into found, for an object of body whose outline is known.
+func (c *contents) read(found *members, body jsontext.Value, open bool, known ...string) *Error {
+	*found = members{known: known, object: body}
 	for i := range c.n {
 		name := c.at[i].name
 		if problem := found.note(body[name.begin+1:name.end-1], c.at[i].value, open); problem != nil {
-			return members{}, problem
+			*found = members{}
+			return problem
 		}
 	}
-	return found, nil
+	return nil
 }
 
 // note notes where the value of a member is, if that is known.
@@ -224,54 +225,52 @@ const (
 	itsError
 )
 
-// parseMessage reads one message from JSON that checkJSON has passed, with its
-// outline if there is one. The id is set even when an error is returned, if it was
-// readable.
-func parseMessage(raw jsontext.Value, o *outline) (message, *Error) {
+// parse reads one message from JSON that checkJSON has passed, with its outline if
+// there is one. The id is set even when an error is returned, if it was readable.
+func (msg *message) parse(raw jsontext.Value, o *outline) (problem *Error) {
 	var m members
-	var problem *Error
 	if o != nil {
-		m, problem = o.message.read(raw, false, envelope...)
+		problem = o.message.read(&m, raw, false, envelope...)
 	} else {
 		m, problem = readObject(raw, false, envelope...)
 	}
 	if problem != nil {
-		return message{id: idOf(raw)}, problem
+		msg.id = idOf(raw)
+		return problem
 	}
-	msg := message{id: m.nth(itsID), params: m.nth(itsParams)}
-	if msg.id != nil && !validID(msg.id) {
-		msg.id = nil
-		return msg, invalidRequest("id must be a string or an integer")
+	if id := m.nth(itsID); id != nil && !validID(id) {
+		return invalidRequest("id must be a string or an integer")
 	}
+	msg.id, msg.params = m.nth(itsID), m.nth(itsParams)
 	if !isText(m.nth(itsVersion), "2.0") {
-		return msg, invalidRequest(`jsonrpc must be "2.0"`)
+		return invalidRequest(`jsonrpc must be "2.0"`)
 	}
 	if m.nth(itsMethod) == nil {
 		return msg.asReply(&m)
 	}
 	if m.nth(itsResult) != nil || m.nth(itsError) != nil {
-		return msg, invalidRequest("a message is a request or a response, not both")
+		return invalidRequest("a message is a request or a response, not both")
 	}
 	var ok bool
 	if msg.method, msg.known, ok = methodOf(m.nth(itsMethod)); !ok || msg.method == "" {
-		return msg, invalidRequest("method must be a string")
+		return invalidRequest("method must be a string")
 	}
 	if msg.params != nil && msg.params.Kind() != '{' {
-		return msg, invalidRequest("params must be an object")
+		return invalidRequest("params must be an object")
 	}
-	return msg, nil
+	return nil
 }
 
 // asReply checks a message without a method.
-func (msg message) asReply(m *members) (message, *Error) {
+func (msg *message) asReply(m *members) *Error {
 	msg.reply = true
 	switch {
 	case m.nth(itsResult) == nil && m.nth(itsError) == nil:
-		return msg, invalidRequest("method is missing")
+		return invalidRequest("method is missing")
 	case m.nth(itsResult) != nil && m.nth(itsError) != nil, m.nth(itsParams) != nil, msg.id == nil && m.nth(itsResult) != nil:
-		return msg, invalidRequest("not a valid response")
+		return invalidRequest("not a valid response")
 	}
-	return msg, nil
+	return nil
 }
 
 // idOf finds the id of an object that is no valid message, so that the client

@@ -146,18 +146,18 @@ func (s *strict) array(depth int) bool {
 
 // quoted takes a string, at whose first quote it is.
 func (s *strict) quoted() (escaped, ok bool) {
-	start, ascii := s.at, true
-	for s.at++; s.at < len(s.text); s.at++ {
-		if plainByte[s.text[s.at]] {
+	text, ascii := s.text[s.at:], true // its own: what s points to would be read anew for each byte
+	for at := 1; at < len(text); at++ {
+		if plainByte[text[at]] {
 			continue
 		}
-		switch c := s.text[s.at]; {
+		switch c := text[at]; {
 		case c == '"':
-			s.at++
-			return escaped, ascii || utf8.Valid(s.text[start:s.at])
+			s.at += at + 1
+			return escaped, ascii || utf8.Valid(text[:at])
 		case c == '\\':
 			escaped = true
-			if s.at++; s.at == len(s.text) || !simpleEscape(s.text[s.at]) {
+			if at++; at == len(text) || !simpleEscape(text[at]) {
 				return true, false // \u may be half of a character
 			}
 		case c < ' ':

@@ -35,7 +35,8 @@ func FuzzStrict(f *testing.F) {
 func sameMembers(t *testing.T, object, body jsontext.Value, c *contents, known []string) members {
 	t.Helper()
 	read, problem := readObject(object, true, known...)
-	outlined, outlinedProblem := c.read(body, true, known...)
+	var outlined members
+	outlinedProblem := c.read(&outlined, body, true, known...)
 	if (problem == nil) != (outlinedProblem == nil) {
 		t.Fatalf("%q: %v, by its outline %v", body, problem, outlinedProblem)
 	}

@@ -93,14 +93,14 @@ func (s *Server) callTool(ctx context.Context, x *exchange) (any, *Error) {
 	if problem := x.resume(name, arguments); problem != nil {
 		return nil, problem
 	}
-	var result tools.Result
-	var err error
+	result, err := &x.result, error(nil)
 	if x.computed = known && tool.Computes(); x.computed {
-		result, err = s.Tools.Compute(tool, arguments, x.Request.ID, s.Log)
+		result.Structured = x.room[:0]
+		err = s.Tools.Compute(tool, arguments, x.Request.ID, s.Log, result)
 	} else {
-		result, err = s.converse(ctx, x, name, arguments)
+		*result, err = s.converse(ctx, x, name, arguments)
 	}
-	s.logCall(ctx, x, name, result, err)
+	s.logCall(ctx, x, name, result.IsError, err)
 	if required, problem := x.inputRequired(err); required != nil || problem != nil {
 		return required, problem
 	}
@@ -151,9 +151,9 @@ func (s *Server) callProblem(x *exchange, name string, err error) (any, *Error) 
 	unable, isUnable := errors.AsType[*tools.MissingAbility](err)
 	switch {
 	case badArguments && x.argumentResults:
-		return s.render(x, tools.Result{Text: bad.Error(), IsError: true}), nil
+		return s.render(x, &tools.Result{Text: bad.Error(), IsError: true}), nil
 	case isUnable && !x.modern:
-		return s.render(x, tools.Result{Text: x.unable(unable), IsError: true}), nil
+		return s.render(x, &tools.Result{Text: x.unable(unable), IsError: true}), nil
 	case errors.Is(err, tools.ErrUnknownTool):
 		return nil, invalidParams(fmt.Sprintf("there is no tool named %.64q", name))
 	}
@@ -222,20 +222,21 @@ func required(needs Capabilities) any {
 	}{c}
 }
 
-func (s *Server) render(x *exchange, r tools.Result) any {
+func (s *Server) render(x *exchange, r *tools.Result) any {
+	structured := r.Structured
 	if !x.structured {
-		r.Structured = nil
+		structured = nil
 	}
 	if r.Contents != nil {
-		return &callResult{s.head(x), x.blocks(r.Contents), r.Structured, r.IsError}
+		return &callResult{s.head(x), x.blocks(r.Contents), structured, r.IsError}
 	}
-	x.text = textResult{s.head(x), r.Text, r.Structured, r.IsError}
+	x.text = textResult{s.head(x), r.Text, structured, r.IsError}
 	return &x.text
 }
 
 // logCall notes who called what; arguments and results are the user's own and
 // stay out of the log.
-func (s *Server) logCall(ctx context.Context, x *exchange, name string, r tools.Result, err error) {
+func (s *Server) logCall(ctx context.Context, x *exchange, name string, failed bool, err error) {
 	if !s.Log.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
@@ -255,7 +256,7 @@ func (s *Server) logCall(ctx context.Context, x *exchange, name string, r tools.
 		if errors.Is(err, tools.ErrInternal) {
 			outcome = "internal_error"
 		}
-	case r.IsError:
+	case failed:
 		outcome = "tool_error"
 	}
 	trace := slog.Attr{} // an empty one is left out
