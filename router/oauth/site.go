@@ -103,7 +103,12 @@ func (s *Site) Base(host []byte) (base string, ok bool) {
 		name = name[:i]
 	}
 	for i, known := range loopbackHosts {
-		if string(name) == known || len(name) == len(known) && strings.EqualFold(string(name), known) {
+		if string(name) == known {
+			return s.bases[i], true
+		}
+	}
+	for i, known := range loopbackHosts {
+		if strings.EqualFold(string(name), known) {
 			return s.bases[i], true
 		}
 	}

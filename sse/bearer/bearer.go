@@ -73,19 +73,16 @@ func (c *Checker) Check(headers [][]byte, now time.Time) (*Principal, *Refusal) 
 		return nil, refusal
 	}
 	// From here on a token was presented: its fate is told by an error code.
-	// A hit equals a token whose alphabet was checked, so that is left for later.
+	// A hit equals a token whose shape was checked, so that is left for later.
 	//
 	// The generation is read before the keys are: what is opened with a ring that
 	// is replaced meanwhile must not be found after Flush.
 	generation := c.Generation()
-	if len(token) > artifact.MaxAccessToken { // before anything is done with all of it
-		return nil, notOurs
-	}
 	if p, ok := c.cache.Get(token, generation, now); ok {
 		return p, nil
 	}
-	if !isToken68(token) {
-		return nil, malformedHeader
+	if refusal := misshapen(token); refusal != nil {
+		return nil, refusal
 	}
 	text := string(token) // the HTTP server reuses its buffer
 	p, refusal := c.open(text)
@@ -137,29 +134,46 @@ func (c *Checker) open(token string) (*Principal, *Refusal) {
 // without regard to case (RFC 9110 §11.1).
 var scheme = []byte("Bearer")
 
-var malformedHeader = malformed("the Authorization header must be: Bearer, one space, the token")
+var (
+	malformedHeader = malformed("the Authorization header must be: Bearer, one space, the token")
+	manyHeaders     = malformed("more than one Authorization header")
+)
 
 // credentials cuts the token out of the Authorization header. Two headers, or
 // two joined by a comma on the way, could be read differently by a proxy and by
-// us, so they are refused whatever they hold. The token's alphabet is not
-// checked here.
+// us, so they are refused whatever they hold. The token is not looked at here.
 func credentials(headers [][]byte) ([]byte, *Refusal) {
 	if len(headers) == 0 {
 		return nil, unauthenticated
 	}
-	if len(headers) > 1 || bytes.IndexByte(headers[0], ',') >= 0 {
-		return nil, malformed("more than one Authorization header")
+	if len(headers) > 1 {
+		return nil, manyHeaders
 	}
 	name, token, _ := bytes.Cut(headers[0], []byte(" "))
 	switch {
+	case bytes.EqualFold(name, scheme):
+		return token, nil
+	case bytes.IndexByte(headers[0], ',') >= 0:
+		return nil, manyHeaders
 	case len(name) == 0:
 		return nil, malformed("the Authorization header is empty")
-	case !bytes.EqualFold(name, scheme) && isToken68(name):
+	case isToken68(name):
 		return nil, unauthenticated // RFC 6750 §3.1: an unsupported scheme gets no error code
-	case !bytes.EqualFold(name, scheme):
-		return nil, malformedHeader
 	}
-	return token, nil
+	return nil, malformedHeader
+}
+
+// misshapen refuses what no server issues, before anything is opened.
+func misshapen(token []byte) *Refusal {
+	switch {
+	case bytes.IndexByte(token, ',') >= 0:
+		return manyHeaders
+	case len(token) > artifact.MaxAccessToken:
+		return notOurs
+	case !isToken68(token):
+		return malformedHeader
+	}
+	return nil
 }
 
 // token68 is the alphabet of RFC 9110 §11.2, but for the padding.

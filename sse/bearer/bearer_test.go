@@ -130,6 +130,7 @@ func TestRefusals(t *testing.T) {
 		{"two", []string{"Bearer " + good, "Bearer " + good}, 400, "invalid_request"},
 		{"two schemes", []string{"Basic YTpi", "Bearer " + good}, 400, "invalid_request"},
 		{"joined", []string{"Bearer " + good + ",Bearer " + good}, 400, "invalid_request"},
+		{"joined, and too long", []string{"Bearer " + good + ",Bearer " + strings.Repeat("a", artifact.MaxAccessToken)}, 400, "invalid_request"},
 		{"joined schemes", []string{"Basic YTpi, Bearer " + good}, 400, "invalid_request"},
 		{"padding inside", []string{"Bearer a=b"}, 400, "invalid_request"},
 		{"NUL", []string{"Bearer " + good + "\x00"}, 400, "invalid_request"},
