@@ -36,7 +36,7 @@ conformance: ## run the official conformance suite against the product with its 
 bench: ## run the benchmarks of the token path
 	go test -run '^$$' -bench . -benchmem ./bench
 
-bench-peers: ## measure the server beside others that do the same work (9 minutes, two idle cores); ARGS=-help for more
+bench-peers: ## measure the server beside others that do the same work (11 minutes, two idle cores); ARGS=-help for more
 	@bench/peers/setup
 	@cd bench/peers && bin=$$(mktemp -d) && trap 'rm -rf "$$bin"' EXIT && go build -o "$$bin/peers" . && "$$bin/peers" $(ARGS)
 

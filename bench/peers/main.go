@@ -112,7 +112,7 @@ func newLab(f flags) (*lab, error) {
 	}
 	l := &lab{
 		source: source, dir: dir, serverCPU: f.serverCPU, loadCPU: f.loadCPU, profiles: f.profiles,
-		rounds: 3, conns: 16, time: 3 * time.Second, settle: time.Second, idleTime: 15 * time.Second,
+		rounds: 5, conns: 16, time: 3 * time.Second, settle: time.Second, idleTime: 15 * time.Second,
 		idleStreams: 10_000, manyStreams: 19_000,
 	}
 	if f.quick {
