@@ -217,6 +217,8 @@ func (e *Endpoint) take(st *stream, f forwarded) error {
 // run performs one message and puts its answer onto the stream.
 func (e *Endpoint) run(st *stream, f forwarded) {
 	defer e.calls.end(st)
+	ctx, release := st.context()
+	defer release()
 	c := &call{endpoint: e, owner: relay.Owner{Subject: st.subject, Client: st.client}, scope: st.id, stream: st}
 	e.running.add(c, uint64(st.id[len(st.id)-1]))
 	defer e.running.remove(c)
@@ -227,7 +229,7 @@ func (e *Endpoint) run(st *stream, f forwarded) {
 			st.send(appendEvent(nil, "message", broken(f.ID)), e.Now())
 		}
 	}()
-	reply := e.MCP.Handle(st.context(), mcp.Request{
+	reply := e.MCP.Handle(ctx, mcp.Request{
 		ID: f.ID, Caller: f.Caller, Body: f.Body, Transport: mcp.LegacySSE, Session: st.session.Load(), Peer: c,
 		ProtocolVersion: f.ProtocolVersion, Method: f.Method, Name: f.Name,
 	})

@@ -61,8 +61,9 @@ type stream struct {
 	dropped uint32    // notifications that found no room
 	ending  bool      // nothing follows what is queued
 	closed  bool
+	calls   int32           // of a legacy stream that run, in ctx
 	watch   uint64          // number at the watcher; 0 is none
-	ctx     context.Context // of a legacy stream's calls, made at the first one
+	ctx     context.Context // nil while no call runs: it would be a sixth of the stream
 	cancel  context.CancelFunc
 }
 
@@ -187,9 +188,9 @@ func (s *stream) peerGone() bool {
 	return !s.closed && s.socket.peerGone()
 }
 
-// context is cancelled when the stream closes: nobody is left to hear what its
-// calls would say.
-func (s *stream) context() context.Context {
+// context is what one call runs in. It is cancelled when the stream closes: nobody
+// is left to hear what the call would say. release must follow, after the call.
+func (s *stream) context() (ctx context.Context, release func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx == nil {
@@ -198,7 +199,17 @@ func (s *stream) context() context.Context {
 			s.cancel()
 		}
 	}
-	return s.ctx
+	s.calls++
+	return s.ctx, s.release
+}
+
+func (s *stream) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.calls--; s.calls == 0 {
+		s.cancel()
+		s.ctx, s.cancel = nil, nil
+	}
 }
 
 // close ends the stream, once, and gives its place back. farewell is sent if

@@ -46,8 +46,40 @@ func TestUnattachedStreamIsRemoved(t *testing.T) {
 		t.Errorf("%q %v", b, err)
 	}
 	st.send([]byte("x"), now) // nothing happens
-	if st.extend(now.Add(2*time.Hour), now) || st.context().Err() == nil {
+	ctx, release := st.context()
+	defer release()
+	if st.extend(now.Add(2*time.Hour), now) || ctx.Err() == nil {
 		t.Error("a closed stream lives on")
+	}
+}
+
+// Calls share a context that ends with the stream, and with none of them; a stream
+// that rests has none.
+func TestContextOfCalls(t *testing.T) {
+	now := time.Unix(1000, 0)
+	e := newTestEndpoint(func() time.Time { return now })
+	st := &stream{id: "a", subject: "alice", opened: now, expires: now.Add(time.Hour)}
+	if err := e.list().add(st); err != nil {
+		t.Fatal(err)
+	}
+	first, releaseFirst := st.context()
+	second, releaseSecond := st.context()
+	releaseFirst()
+	if first.Err() != nil || second.Err() != nil {
+		t.Error("the end of a call is that of another")
+	}
+	releaseSecond()
+	if st.ctx != nil || st.cancel != nil || first.Err() == nil || second.Err() == nil {
+		t.Error("the context outlives the calls")
+	}
+	third, releaseThird := st.context()
+	defer releaseThird()
+	if third.Err() != nil {
+		t.Error("a later call is cancelled")
+	}
+	st.close("test", nil)
+	if third.Err() == nil {
+		t.Error("a call outlives its stream")
 	}
 }
 
