@@ -6,65 +6,97 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"mcp-oauth-server/crypto/jose"
 )
 
 // growReplicas puts one to four replicas behind nginx. All of them share the one
-// core with it, so the rate cannot grow: what must stay flat is the processor
-// time per request, nginx included.
+// core with it, so the rate cannot grow, and the more processes take turns on it,
+// the more often it changes between them: what must stay flat is the processor time
+// per request, nginx included, beside that of as many floors.
 func (l *lab) growReplicas() (section, error) {
 	s := section{
 		title:  "More replicas",
-		note:   "Replicas with one key ring behind nginx, which gives requests to them in turn. All share one core, so only the processor time of a request says something; nginx is in it.",
-		header: append([]string{"request", "replicas"}, steadyHeader...),
+		note:   "Replicas with one key ring behind nginx, which gives requests to them in turn. All share one core, so only the processor time of a request says something; nginx is in it. Beside it that of as many servers of the floor, behind nginx too.",
+		header: append(append([]string{"request", "replicas"}, steadyHeader...), "floor, CPU us/req", "x floor"),
 	}
-	for _, d := range []load{callLoad, tokenLoad} {
+	for _, pair := range [][2]load{{callLoad, callFloor}, {tokenLoad, tokenFloor}} {
+		d, floor := pair[0], pair[1]
 		for _, n := range growingReplicas {
-			got, err := l.replicated(d, n)
+			got, err := l.replicated(d, n, l.startReplicas)
 			if err != nil {
 				return s, fmt.Errorf("%s, %d replicas: %w", d.name, n, err)
 			}
-			s.rows = append(s.rows, append([]string{d.name, fmt.Sprint(n)}, got.cells()...))
-			l.progress("%s, %d replicas: %.0f/s", d.name, n, got.perSecond())
+			least, err := l.replicated(floor, n, l.startFloors)
+			if err != nil {
+				return s, fmt.Errorf("%s, %d of them: %w", floor.name, n, err)
+			}
+			s.rows = append(s.rows, slices.Concat([]string{d.name, fmt.Sprint(n)}, got.cells(),
+				[]string{number(least.micros()), number(got.micros() / least.micros())}))
+			l.progress("%s, %d replicas: %.0f/s, %.2f x floor", d.name, n, got.perSecond(), got.micros()/least.micros())
 		}
 	}
 	return s, nil
 }
 
-func (l *lab) replicated(d load, n int) (steady, error) {
+// starter starts n servers that are reached at front, and says how to prepare
+// requests to all of them.
+type starter func(d load, front netip.AddrPort, n int) (all []*process, prepare func(int) ([]string, error), err error)
+
+func (l *lab) replicated(d load, n int, start starter) (steady, error) {
 	defer l.stopAll()
 	front, idle, err := freeAddresses()
 	if err != nil {
 		return steady{}, err
 	}
-	secret := jose.NewSecret()
-	o := new(ours)
-	if err := o.mintFor("http://"+front.String(), secret); err != nil {
+	all, prepare, err := start(d, front, n)
+	if err != nil {
 		return steady{}, err
-	}
-	var all []*process
-	for range n {
-		addr, admin, err := freeAddresses()
-		if err != nil {
-			return steady{}, err
-		}
-		p, err := l.launch("replica", addr, admin, oursEnv(front, addr, admin, secret), l.binary)
-		if err != nil {
-			return steady{}, err
-		}
-		all = append(all, p)
 	}
 	nginx, err := l.nginx(front, idle, all)
 	if err != nil {
 		return steady{}, err
 	}
-	t := &target{process: nginx, path: d.path, prepare: o.bearers}
-	if d.once {
-		t.prepare = o.forms
-	}
+	t := &target{process: nginx, path: d.path, prepare: prepare}
 	return l.once(d, t, l.conns, callTokens, func() (time.Duration, error) { return cpuOf(append(all, nginx)) })
+}
+
+// startReplicas starts the product.
+func (l *lab) startReplicas(d load, front netip.AddrPort, n int) (all []*process, prepare func(int) ([]string, error), err error) {
+	secret := jose.NewSecret()
+	o := new(ours)
+	if err := o.mintFor("http://"+front.String(), secret); err != nil {
+		return nil, nil, err
+	}
+	for range n {
+		addr, admin, err := freeAddresses()
+		if err != nil {
+			return nil, nil, err
+		}
+		p, err := l.launch("replica", addr, admin, oursEnv(front, addr, admin, secret), l.binary)
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, p)
+	}
+	if d.once {
+		return all, o.forms, nil
+	}
+	return all, o.bearers, nil
+}
+
+// startFloors starts servers that take any token or code.
+func (l *lab) startFloors(d load, _ netip.AddrPort, n int) (all []*process, prepare func(int) ([]string, error), err error) {
+	for range n {
+		t, err := d.start(l)
+		if err != nil {
+			return nil, nil, err
+		}
+		all, prepare = append(all, t.process), t.prepare
+	}
+	return all, prepare, nil
 }
 
 func cpuOf(all []*process) (sum time.Duration, err error) {
