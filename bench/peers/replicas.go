@@ -19,23 +19,20 @@ import (
 func (l *lab) growReplicas() (section, error) {
 	s := section{
 		title:  "More replicas",
-		note:   "Replicas with one key ring behind nginx, which gives requests to them in turn. All share one core, so only the processor time of a request says something; nginx is in it. Beside it that of as many servers of the floor, behind nginx too.",
-		header: append(append([]string{"request", "replicas"}, steadyHeader...), "floor, CPU us/req", "x floor"),
+		note:   "Replicas with one key ring behind nginx, which gives requests to them in turn. All share one core, so only the processor time of a request says something; nginx is in it. Beside it that of as many servers of the floor, behind nginx too; of three such rounds the one in the middle.",
+		header: slices.Concat([]string{"request", "replicas"}, steadyHeader, pairHeader),
 	}
-	for _, pair := range [][2]load{{callLoad, callFloor}, {tokenLoad, tokenFloor}} {
-		d, floor := pair[0], pair[1]
+	for _, loads := range [][2]load{{callLoad, callFloor}, {tokenLoad, tokenFloor}} {
+		d, floor := loads[0], loads[1]
 		for _, n := range growingReplicas {
-			got, err := l.replicated(d, n, l.startReplicas)
+			p, err := l.beside(
+				func() (steady, error) { return l.replicated(d, n, l.startReplicas) },
+				func() (steady, error) { return l.replicated(floor, n, l.startFloors) })
 			if err != nil {
 				return s, fmt.Errorf("%s, %d replicas: %w", d.name, n, err)
 			}
-			least, err := l.replicated(floor, n, l.startFloors)
-			if err != nil {
-				return s, fmt.Errorf("%s, %d of them: %w", floor.name, n, err)
-			}
-			s.rows = append(s.rows, slices.Concat([]string{d.name, fmt.Sprint(n)}, got.cells(),
-				[]string{number(least.micros()), number(got.micros() / least.micros())}))
-			l.progress("%s, %d replicas: %.0f/s, %.2f x floor", d.name, n, got.perSecond(), got.micros()/least.micros())
+			s.rows = append(s.rows, slices.Concat([]string{d.name, fmt.Sprint(n)}, p.cells()))
+			l.progress("%s, %d replicas: %.0f/s, %.2f x floor", d.name, n, p.got.perSecond(), p.times())
 		}
 	}
 	return s, nil
