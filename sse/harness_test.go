@@ -332,8 +332,9 @@ type client struct {
 // event is one server-sent event, or a comment.
 type event struct{ name, data, comment string }
 
-// patience bounds every wait for a real socket.
-const patience = 5 * time.Second
+// patience bounds every wait for a real socket. It is long, for only a test that fails
+// waits so long: with the race detector and a busy machine 100 MiB take seconds.
+const patience = 30 * time.Second
 
 // get sends GET and returns the connection and the response head.
 func (r *replica) get(t testing.TB, path, token string, header ...string) (*client, int) {
