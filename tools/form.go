@@ -33,6 +33,7 @@ func formOf[Out any]() *form {
 // of JSON and text.
 func (f *form) render(out any, result *Result, most int) (err error) {
 	if f.contents {
+		result.Structured = nil                                   // none, which is not an empty one
 		result.Contents = append(Contents{}, *out.(*Contents)...) // never nil: that would mean a text
 		return nil
 	}

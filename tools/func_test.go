@@ -80,3 +80,21 @@ func TestNewFunc(t *testing.T) {
 		t.Error("a function that logs is registered")
 	}
 }
+
+// TestComputeContents: contents have no structured data, also not an empty text of
+// it, which would be written out.
+func TestComputeContents(t *testing.T) {
+	spec := tools.Spec{Name: "f", Title: "F", Description: "F."}
+	registry, err := tools.NewRegistry(tools.NewFunc(spec, func(struct{}) (tools.Contents, error) {
+		return tools.Contents{tools.Text{Text: "a"}}, nil
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, _ := registry.Tool(tools.Caller{}, []byte("f"))
+	result := tools.Result{Structured: make([]byte, 0, 100)}
+	err = registry.Compute(f, []byte(`{}`), tools.RequestID{}, slog.New(slog.DiscardHandler), &result)
+	if err != nil || len(result.Contents) != 1 || result.Structured != nil {
+		t.Errorf("%+v, structured %#v, %v", result, result.Structured, err)
+	}
+}
